@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod clients;
+mod epicor;
+mod hubspot;
+mod secrets;
+
+pub use clients::Connections;

@@ -1,0 +1,7 @@
+//! The client against the simulated Epicor.
+#![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+
+mod ping;
+mod reading;
+mod refusals;
+mod support;

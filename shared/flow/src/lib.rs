@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod catalogue;
+
+pub use args::{Ask, CloseWindow, Extent, PageStart, PollPage, PushRecord, Record};
+pub use catalogue::{Entity, FlowKind, UnknownFlow, catalogue, flow_kind};

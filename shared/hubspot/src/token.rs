@@ -1,0 +1,120 @@
+//! OAuth 2.0: access tokens from the refresh token. Source: HubSpot, "Manage OAuth tokens".
+
+use std::time::Duration;
+
+use mlc_model::{Fault, FaultKind, Fingerprint, System};
+use mlc_outbound::{BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenIssuer};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    limits::LimitPolicy,
+    wire::{ErrorBody, TokenAnswer},
+};
+
+const OPERATION: &str = "token.issue";
+
+/// Issues access tokens. HubSpot's refresh token has no fixed end and comes back unchanged.
+pub(crate) struct RefreshToken {
+    pub(crate) path: String,
+    pub(crate) client_id: SecretString,
+    pub(crate) client_secret: SecretString,
+    pub(crate) refresh_token: SecretString,
+}
+
+impl RefreshToken {
+    /// Asks for an access token now.
+    ///
+    /// # Errors
+    /// `Unauthorized` when the refresh token or the app's secret is refused: somebody has to connect again.
+    pub(crate) async fn ask(&self, door: &Door) -> Result<TokenAnswer, Fault> {
+        let request = Request::new(Method::POST, &self.path, OPERATION)
+            .form(&[
+                ("grant_type", "refresh_token"),
+                ("refresh_token", self.refresh_token.expose_secret()),
+                ("client_id", self.client_id.expose_secret()),
+                ("client_secret", self.client_secret.expose_secret()),
+            ])
+            .writes(false);
+        let answer = door.send(&request, &Credentials::none()).await?;
+        if answer.is_success() {
+            return answer.json();
+        }
+        Err(refused(answer.status(), answer.retry_after(), answer.body()))
+    }
+}
+
+/// What a refusal of the token endpoint means. Its text may quote the token, so it is never passed on.
+fn refused(status: u16, hint: Option<Duration>, body: &[u8]) -> Fault {
+    let body = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default();
+    let fault = |kind, message: &str| Fault::new(kind, System::Hubspot, OPERATION, message).with_status(status);
+    let mut fault = match status {
+        429 => fault(FaultKind::Limited, "HubSpot's token endpoint asks for a pause")
+            .with_retry_after(LimitPolicy::Unknown.wait(hint, None, 0.0)),
+        408 | 500..=599 => fault(FaultKind::Transient, "HubSpot's token endpoint is out of order for a moment"),
+        477 => fault(FaultKind::Limited, "HubSpot is moving this account to another data centre")
+            .with_retry_after(crate::limits::moving_wait(hint)),
+        404 | 405 => fault(FaultKind::Unauthorized, "HubSpot has no token endpoint here: check `base_url` and `api_version`"),
+        _ if body.status.as_deref() == Some("BAD_REFRESH_TOKEN") || mentions_refresh_token(&body) => fault(
+            FaultKind::Unauthorized,
+            "the refresh token is invalid, expired or revoked: connect the app to HubSpot again and set the new `refresh_token`",
+        )
+        .with_code("BAD_REFRESH_TOKEN"),
+        _ => fault(
+            FaultKind::Unauthorized,
+            "HubSpot refuses the OAuth app: check `client_id`, `client_secret` and `refresh_token`",
+        )
+        .with_code("TOKEN_REFUSED"),
+    };
+    fault.correlation_id = body.correlation_id;
+    fault
+}
+
+/// Older wordings have no status of their own.
+fn mentions_refresh_token(body: &ErrorBody) -> bool {
+    body.error_description.iter().chain(&body.message).any(|text| text.to_ascii_lowercase().contains("refresh token"))
+}
+
+impl TokenIssuer for RefreshToken {
+    fn cache_key(&self) -> String {
+        // Another refresh token is another identity, whose access tokens must not be mixed up with the old one's.
+        let identity = (self.client_id.expose_secret(), self.refresh_token.expose_secret());
+        match Fingerprint::of(&identity) {
+            Ok(fingerprint) => format!("hubspot-{fingerprint}"),
+            Err(_) => "hubspot".to_owned(),
+        }
+    }
+
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
+        Box::pin(async move {
+            let answer = self.ask(door).await?;
+            Ok(IssuedToken {
+                secret: SecretString::from(answer.access_token),
+                expires_in: Duration::from_secs(answer.expires_in),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revoked_refresh_token_asks_a_person_to_connect_again() {
+        let body = br#"{"error":"invalid_grant","error_description":"refresh token is invalid, expired or revoked",
+            "status":"BAD_REFRESH_TOKEN","message":"refresh token is invalid, expired or revoked"}"#;
+        let fault = refused(400, None, body);
+        assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Unauthorized, Some("BAD_REFRESH_TOKEN")));
+        let older = refused(400, None, br#"{"message":"missing or invalid refresh token"}"#);
+        assert_eq!(older.code.as_deref(), Some("BAD_REFRESH_TOKEN"));
+    }
+
+    #[test]
+    fn the_token_endpoints_own_limit_and_bad_moments_are_no_refusal() {
+        let limited =
+            refused(429, Some(Duration::from_secs(20)), br#"{"message":"You have reached your rate limit."}"#);
+        assert_eq!((limited.kind, limited.retry_after_ms), (FaultKind::Limited, Some(20_000)));
+        assert_eq!(refused(502, None, b"<html>").kind, FaultKind::Transient);
+        assert_eq!(refused(401, None, b"{}").kind, FaultKind::Unauthorized);
+    }
+}

@@ -1,0 +1,53 @@
+//! What can go wrong in the ledger.
+
+use mlc_model::{Fault, FaultKind, InvalidWindow, System, WindowId};
+
+/// The ledger could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Redis did not answer, or refused.
+    #[error("the ledger's Redis failed: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// No such window: never opened, or so old that it was pruned.
+    #[error("window {0} is not in the ledger")]
+    NoSuchWindow(WindowId),
+    /// A window that would read nothing or everything by mistake.
+    #[error(transparent)]
+    InvalidWindow(#[from] InvalidWindow),
+    /// A stored value does not read as what this version writes.
+    #[error("the ledger holds a {what} that cannot be read: {reason}")]
+    Unreadable {
+        /// What kind of value.
+        what: &'static str,
+        /// Why not; never the value itself.
+        reason: String,
+    },
+    /// A text is longer than the ledger stores.
+    #[error("{what} is too long for the ledger: {length} bytes, at most {limit}")]
+    TooLong {
+        /// What kind of text.
+        what: &'static str,
+        /// Its length in bytes.
+        length: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+impl LedgerError {
+    pub(crate) fn unreadable(what: &'static str, reason: impl ToString) -> Self {
+        Self::Unreadable { what, reason: reason.to_string() }
+    }
+}
+
+/// `Transient` when Redis failed, `Rejected` for what the caller gave, `Defect` for what was stored.
+impl From<LedgerError> for Fault {
+    fn from(error: LedgerError) -> Self {
+        let (kind, system) = match &error {
+            LedgerError::Redis(_) => (FaultKind::Transient, System::Redis),
+            LedgerError::TooLong { .. } | LedgerError::NoSuchWindow(_) => (FaultKind::Rejected, System::Connector),
+            LedgerError::InvalidWindow(_) | LedgerError::Unreadable { .. } => (FaultKind::Defect, System::Connector),
+        };
+        Fault::new(kind, system, "ledger", error.to_string())
+    }
+}

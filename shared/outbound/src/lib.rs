@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod budget;
+mod connecting;
+mod door;
+mod hosts;
+mod keys;
+mod redact;
+mod request;
+mod skew;
+mod spend;
+mod token;
+mod transport;
+
+pub use answer::Answer;
+pub use budget::{BudgetConfig, BudgetKind, BudgetLeft};
+pub use bytes::Bytes;
+pub use door::{Door, DoorConfig, DoorError};
+pub use futures_util::future::BoxFuture;
+pub use redact::redact;
+pub use request::Request;
+pub use reqwest::Method;
+pub use token::{Credentials, IssuedToken, TokenIssuer};

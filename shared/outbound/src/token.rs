@@ -1,0 +1,414 @@
+//! Access tokens: one worker renews, all use, nobody hammers the token endpoint.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use mlc_model::{Clock, Fault, FaultKind, Sealer};
+use mlc_runtime::redis::RedisHandle;
+use redis::Script;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Door,
+    keys::Keys,
+    spend::{random_mark, redis_fault},
+};
+
+static UNLOCK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/unlock.lua")));
+
+/// Longest time one renewal may take; after it another worker tries.
+pub(crate) const RENEWAL_LOCK: Duration = Duration::from_secs(20);
+
+/// The renewal itself gives up before its lock ends.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(18);
+
+/// A failed renewal is not tried again for this long, by nobody.
+pub(crate) const FAILURE_REMEMBERED: Duration = Duration::from_secs(5);
+
+/// How often those who wait for another's renewal look for its result.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Part of a token's life after which it is renewed, in tenths.
+const RENEWED_AT_TENTHS: i32 = 8;
+
+/// A token of a second or less would be renewed by every request.
+const SHORTEST_LIFE: Duration = Duration::from_secs(2);
+
+/// Longest life believed; a year.
+const LONGEST_LIFE: Duration = Duration::from_secs(365 * 86_400);
+
+/// Who a request is from. `Debug` shows header names only.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// Headers sent with every request.
+    pub headers: Vec<(&'static str, SecretString)>,
+    /// Where the bearer token comes from, if one is used that expires.
+    pub token: Option<Arc<dyn TokenIssuer>>,
+}
+
+impl Credentials {
+    /// A request from nobody, such as one for a token.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// A token that does not expire, as `Authorization: Bearer`.
+    pub fn bearer(token: &SecretString) -> Self {
+        Self::none().with_header("authorization", SecretString::from(format!("Bearer {}", token.expose_secret())))
+    }
+
+    /// User and password, as `Authorization: Basic`.
+    pub fn basic(user: &str, password: &SecretString) -> Self {
+        let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+        Self::none().with_header("authorization", SecretString::from(format!("Basic {pair}")))
+    }
+
+    /// Adds a secret header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: SecretString) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Adds a token, sent as `Authorization: Bearer`.
+    #[must_use]
+    pub fn with_token(mut self, issuer: Arc<dyn TokenIssuer>) -> Self {
+        self.token = Some(issuer);
+        self
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("headers", &self.headers.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+            .field("token", &self.token.is_some())
+            .finish()
+    }
+}
+
+/// A token as its issuer gave it.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// The token.
+    pub secret: SecretString,
+    /// How long it holds from now.
+    pub expires_in: Duration,
+}
+
+/// Knows how to get a token.
+pub trait TokenIssuer: Send + Sync {
+    /// Tells tokens of one connection apart, such as `client_credentials`. Becomes part of a Redis key: no secret,
+    /// visible ASCII without braces.
+    fn cache_key(&self) -> String;
+
+    /// Asks for a new token, with [`Credentials::none`] or a login. A fault is remembered for five seconds for all
+    /// workers and passed on as it is: `Unauthorized` says that the customer must connect again.
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>>;
+}
+
+/// A token with its two instants.
+#[derive(Clone)]
+struct Held {
+    secret: SecretString,
+    renew_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+/// The form under which a token lies sealed in Redis.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    secret: String,
+    renew_at_ms: i64,
+    expires_at_ms: i64,
+}
+
+impl Held {
+    fn new(issued: IssuedToken, now: DateTime<Utc>) -> Self {
+        let life = chrono::Duration::from_std(issued.expires_in.clamp(SHORTEST_LIFE, LONGEST_LIFE))
+            .unwrap_or(chrono::Duration::hours(1));
+        Self { secret: issued.secret, renew_at: now + life / 10 * RENEWED_AT_TENTHS, expires_at: now + life }
+    }
+
+    fn is_other_than(&self, refused: Option<&SecretString>) -> bool {
+        refused.is_none_or(|refused| refused.expose_secret() != self.secret.expose_secret())
+    }
+}
+
+/// The tokens of one connection.
+pub(crate) struct Tokens {
+    redis: RedisHandle,
+    sealer: Arc<dyn Sealer>,
+    clock: Arc<dyn Clock>,
+    keys: Keys,
+    held: Mutex<HashMap<String, Held>>,
+    /// One task of this process at a time asks for a token.
+    gate: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    pub(crate) fn new(redis: RedisHandle, sealer: Arc<dyn Sealer>, clock: Arc<dyn Clock>, keys: Keys) -> Self {
+        Self { redis, sealer, clock, keys, held: Mutex::default(), gate: tokio::sync::Mutex::default() }
+    }
+
+    /// The token this process would use now, for redaction.
+    pub(crate) fn held(&self, cache_key: &str) -> Option<SecretString> {
+        self.local(cache_key).map(|held| held.secret)
+    }
+
+    fn local(&self, cache_key: &str) -> Option<Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).get(cache_key).cloned()
+    }
+
+    fn keep(&self, cache_key: &str, held: &Held) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(cache_key.to_owned(), held.clone());
+    }
+
+    /// A token that holds. Once it is due for renewal one task of one worker renews it, the others go on with it.
+    pub(crate) async fn current(&self, door: &Door, issuer: &dyn TokenIssuer) -> Result<SecretString, Fault> {
+        let cache_key = issuer.cache_key();
+        let now = self.clock.now();
+        let gate = match self.local(&cache_key) {
+            Some(held) if now < held.renew_at => return Ok(held.secret),
+            Some(held) if now < held.expires_at => match self.gate.try_lock() {
+                Ok(gate) => gate,
+                Err(_) => return Ok(held.secret),
+            },
+            _ => self.gate.lock().await,
+        };
+        let token = self.shared(door, issuer, &cache_key, None).await;
+        drop(gate);
+        token
+    }
+
+    /// Another token than `refused`; `None` if a renewal has just been tried in vain by anybody.
+    pub(crate) async fn replace(
+        &self,
+        door: &Door,
+        issuer: &dyn TokenIssuer,
+        refused: &SecretString,
+    ) -> Result<Option<SecretString>, Fault> {
+        let cache_key = issuer.cache_key();
+        let _gate = self.gate.lock().await;
+        let mut connection = self.redis.manager.clone();
+        let in_vain: bool = redis::cmd("EXISTS")
+            .arg(self.keys.token_refused(&cache_key))
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| redis_fault("token.read", &error))?;
+        if in_vain {
+            return Ok(None);
+        }
+        self.shared(door, issuer, &cache_key, Some(refused)).await.map(Some)
+    }
+
+    /// Notes that even a renewed token is refused.
+    pub(crate) async fn refused_again(&self, issuer: &dyn TokenIssuer) {
+        let mut connection = self.redis.manager.clone();
+        let noted: redis::RedisResult<()> = redis::cmd("SET")
+            .arg(self.keys.token_refused(&issuer.cache_key()))
+            .arg(1)
+            .arg("EX")
+            .arg(FAILURE_REMEMBERED.as_secs())
+            .query_async(&mut connection)
+            .await;
+        if let Err(error) = noted {
+            tracing::debug!(%error, "Could not note that a renewed token is refused");
+        }
+    }
+
+    /// From Redis, or renewed by us, or by another while we watch.
+    async fn shared(
+        &self,
+        door: &Door,
+        issuer: &dyn TokenIssuer,
+        cache_key: &str,
+        refused: Option<&SecretString>,
+    ) -> Result<SecretString, Fault> {
+        // Measured by the machine, not by the clock given: it bounds our own waiting.
+        let started = std::time::Instant::now();
+        loop {
+            let found = self.read(cache_key).await?.filter(|held| held.is_other_than(refused));
+            let now = self.clock.now();
+            let stopgap = match found {
+                Some(held) if now < held.renew_at => {
+                    self.keep(cache_key, &held);
+                    return Ok(held.secret);
+                }
+                Some(held) if now < held.expires_at => Some(held),
+                _ => None,
+            };
+            if let Some(fault) = self.recent_failure(cache_key).await? {
+                return stopgap.map(|held| held.secret).ok_or(fault);
+            }
+            if let Some(lock) = self.lock(cache_key).await? {
+                // Somebody may have renewed between our look and our lock.
+                let newest = self.read(cache_key).await?.filter(|held| held.is_other_than(refused));
+                if let Some(held) = newest.filter(|held| now < held.renew_at) {
+                    self.keep(cache_key, &held);
+                    return Ok(held.secret);
+                }
+                let renewed = self.renew(door, issuer, cache_key).await;
+                drop(lock);
+                return match (renewed, stopgap) {
+                    (Err(fault), Some(held)) => {
+                        tracing::debug!(fault.kind = %fault.kind, "Renewal failed; the token still holds");
+                        Ok(held.secret)
+                    }
+                    (renewed, _) => renewed,
+                };
+            }
+            if let Some(held) = stopgap {
+                self.keep(cache_key, &held);
+                return Ok(held.secret);
+            }
+            if started.elapsed() > RENEWAL_LOCK {
+                return Err(door
+                    .fault(FaultKind::Transient, "token.wait", "another worker renews the token and does not finish")
+                    .with_code("token.wait"));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Asks the issuer and writes down what came.
+    async fn renew(&self, door: &Door, issuer: &dyn TokenIssuer, cache_key: &str) -> Result<SecretString, Fault> {
+        let asked = tokio::time::timeout(RENEWAL_TIMEOUT, issuer.issue(door)).await.unwrap_or_else(|_| {
+            Err(door.fault(FaultKind::Transient, "token.issue", "no token came in time").with_code("token.timeout"))
+        });
+        match asked {
+            Ok(issued) => {
+                let held = Held::new(issued, self.clock.now());
+                self.write(cache_key, &held).await;
+                self.keep(cache_key, &held);
+                Ok(held.secret)
+            }
+            Err(fault) => {
+                self.remember_failure(cache_key, &fault).await;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn read(&self, cache_key: &str) -> Result<Option<Held>, Fault> {
+        let key = self.keys.token(cache_key);
+        let mut connection = self.redis.manager.clone();
+        let sealed: Option<Vec<u8>> = redis::cmd("GET")
+            .arg(&key)
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| redis_fault("token.read", &error))?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        // Sealed with a key that is gone, or of another release: as good as none, and overwritten by the next.
+        let stored = self
+            .sealer
+            .open(key.as_bytes(), &sealed)
+            .ok()
+            .and_then(|plain| serde_json::from_slice::<Stored>(&plain).ok());
+        Ok(stored.and_then(|stored| {
+            Some(Held {
+                secret: SecretString::from(stored.secret),
+                renew_at: DateTime::from_timestamp_millis(stored.renew_at_ms)?,
+                expires_at: DateTime::from_timestamp_millis(stored.expires_at_ms)?,
+            })
+        }))
+    }
+
+    /// A token that cannot be written is still used by this process.
+    async fn write(&self, cache_key: &str, held: &Held) {
+        let key = self.keys.token(cache_key);
+        let stored = Stored {
+            secret: held.secret.expose_secret().to_owned(),
+            renew_at_ms: held.renew_at.timestamp_millis(),
+            expires_at_ms: held.expires_at.timestamp_millis(),
+        };
+        let Ok(plain) = serde_json::to_vec(&stored) else { return };
+        let life_ms = (held.expires_at - self.clock.now()).num_milliseconds().max(1);
+        let mut connection = self.redis.manager.clone();
+        let written: redis::RedisResult<()> = redis::cmd("SET")
+            .arg(&key)
+            .arg(self.sealer.seal(key.as_bytes(), &plain))
+            .arg("PX")
+            .arg(life_ms)
+            .query_async(&mut connection)
+            .await;
+        if let Err(error) = written {
+            tracing::debug!(%error, "Could not share a renewed token");
+        }
+    }
+
+    async fn recent_failure(&self, cache_key: &str) -> Result<Option<Fault>, Fault> {
+        let mut connection = self.redis.manager.clone();
+        let stored: Option<String> = redis::cmd("GET")
+            .arg(self.keys.token_failure(cache_key))
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| redis_fault("token.read", &error))?;
+        Ok(stored.and_then(|stored| serde_json::from_str(&stored).ok()))
+    }
+
+    async fn remember_failure(&self, cache_key: &str, fault: &Fault) {
+        let Ok(stored) = serde_json::to_string(fault) else { return };
+        let mut connection = self.redis.manager.clone();
+        let written: redis::RedisResult<()> = redis::cmd("SET")
+            .arg(self.keys.token_failure(cache_key))
+            .arg(stored)
+            .arg("EX")
+            .arg(FAILURE_REMEMBERED.as_secs())
+            .query_async(&mut connection)
+            .await;
+        if let Err(error) = written {
+            tracing::debug!(%error, "Could not remember a failed renewal");
+        }
+    }
+
+    async fn lock(&self, cache_key: &str) -> Result<Option<RenewalLock>, Fault> {
+        let (key, mark) = (self.keys.token_lock(cache_key), random_mark());
+        let mut connection = self.redis.manager.clone();
+        let set: Option<String> = redis::cmd("SET")
+            .arg(&key)
+            .arg(&mark)
+            .arg("NX")
+            .arg("EX")
+            .arg(RENEWAL_LOCK.as_secs())
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| redis_fault("token.lock", &error))?;
+        Ok(set.map(|_| RenewalLock { key, mark, redis: self.redis.clone() }))
+    }
+}
+
+/// The right to renew, given back when dropped, also by a task that is cancelled.
+struct RenewalLock {
+    key: String,
+    mark: String,
+    redis: RedisHandle,
+}
+
+impl Drop for RenewalLock {
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (key, mark, mut connection) =
+            (std::mem::take(&mut self.key), std::mem::take(&mut self.mark), self.redis.manager.clone());
+        runtime.spawn(async move {
+            let freed: redis::RedisResult<i64> = UNLOCK.key(key).arg(mark).invoke_async(&mut connection).await;
+            if let Err(error) = freed {
+                tracing::debug!(%error, "The right to renew a token ends by its expiry only");
+            }
+        });
+    }
+}

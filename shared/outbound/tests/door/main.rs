@@ -1,0 +1,7 @@
+//! The door against a real Redis and a local server.
+#![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+
+mod budgets;
+mod support;
+mod tokens;
+mod transport;

@@ -1,0 +1,187 @@
+//! Tokens over several workers.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode},
+    routing::{any, post},
+};
+use mlc_model::{Fault, FaultKind};
+use mlc_outbound::{BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenIssuer};
+
+use crate::support::{PrivateRedis, config, door, serve};
+
+/// A business system with tokens: `token-1`, `token-2` …, of which only the newest holds.
+#[derive(Clone, Default)]
+struct Bank {
+    issued: Arc<AtomicUsize>,
+    served: Arc<AtomicUsize>,
+    refuses_renewal: Arc<AtomicBool>,
+    refuses_all: Arc<AtomicBool>,
+    valid: Arc<Mutex<String>>,
+}
+
+impl Bank {
+    async fn open(&self) -> String {
+        let (issuing, serving) = (self.clone(), self.clone());
+        let router = Router::new()
+            .route(
+                "/token",
+                post(move || async move {
+                    let number = issuing.issued.fetch_add(1, Ordering::SeqCst) + 1;
+                    // Long enough for the others to come along meanwhile.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    if issuing.refuses_renewal.load(Ordering::SeqCst) {
+                        return (StatusCode::BAD_REQUEST, "BAD_REFRESH_TOKEN".to_owned());
+                    }
+                    let token = format!("token-secret-{number}");
+                    *issuing.valid.lock().unwrap() = token.clone();
+                    (StatusCode::OK, token)
+                }),
+            )
+            .fallback(any(move |headers: HeaderMap| async move {
+                let expected = format!("Bearer {}", serving.valid.lock().unwrap());
+                let given = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+                if serving.refuses_all.load(Ordering::SeqCst) || given != expected {
+                    return StatusCode::UNAUTHORIZED;
+                }
+                serving.served.fetch_add(1, Ordering::SeqCst);
+                StatusCode::OK
+            }));
+        serve(router).await
+    }
+
+    fn issued(&self) -> usize {
+        self.issued.load(Ordering::SeqCst)
+    }
+}
+
+struct Login {
+    life: Duration,
+}
+
+impl TokenIssuer for Login {
+    fn cache_key(&self) -> String {
+        "login".to_owned()
+    }
+
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
+        Box::pin(async move {
+            let url = door.base_url().join("/token").unwrap();
+            let request = Request::to(Method::POST, url, "token.issue").form(&[("grant", "x")]).writes(false);
+            let answer = door.send(&request, &Credentials::none()).await?;
+            if !answer.is_success() {
+                return Err(door.fault(FaultKind::Unauthorized, "token.issue", "connect again"));
+            }
+            Ok(IssuedToken { secret: answer.text().into_owned().into(), expires_in: self.life })
+        })
+    }
+}
+
+fn login(life: Duration) -> Credentials {
+    Credentials::none().with_token(Arc::new(Login { life }))
+}
+
+fn write() -> Request {
+    Request::new(Method::POST, "/companies", "companies.write").json("{}")
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forty_requests_of_four_workers_ask_for_one_token() {
+    let (redis, bank) = (PrivateRedis::start().await, Bank::default());
+    let base = bank.open().await;
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        let door = door(&redis, config(&base)).await;
+        for _ in 0..10 {
+            let door = door.clone();
+            tasks.push(tokio::spawn(async move { door.send(&write(), &login(HOUR)).await.unwrap().status() }));
+        }
+    }
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), 200);
+    }
+    assert_eq!(bank.issued(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_expires_early_is_replaced_once_for_all() {
+    let (redis, bank) = (PrivateRedis::start().await, Bank::default());
+    let base = bank.open().await;
+    let doors = [door(&redis, config(&base)).await, door(&redis, config(&base)).await];
+    for door in &doors {
+        assert_eq!(door.send(&write(), &login(HOUR)).await.unwrap().status(), 200);
+    }
+    "revoked".clone_into(&mut bank.valid.lock().unwrap());
+    let mut tasks = Vec::new();
+    for door in doors.iter().cycle().take(10) {
+        let door = door.clone();
+        tasks.push(tokio::spawn(async move { door.send(&write(), &login(HOUR)).await.unwrap().status() }));
+    }
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), 200);
+    }
+    assert_eq!(bank.issued(), 2);
+    assert_eq!(bank.served.load(Ordering::SeqCst), 12, "each request took effect once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_renewed_before_it_expires() {
+    let (redis, bank) = (PrivateRedis::start().await, Bank::default());
+    let door = door(&redis, config(&bank.open().await)).await;
+    let short = login(Duration::from_millis(2_000));
+    let started = std::time::Instant::now();
+    while started.elapsed() < Duration::from_millis(1_900) {
+        assert_eq!(door.send(&write(), &short).await.unwrap().status(), 200);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(bank.issued(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_login_is_reported_and_not_hammered() {
+    let (redis, bank) = (PrivateRedis::start().await, Bank::default());
+    bank.refuses_renewal.store(true, Ordering::SeqCst);
+    let base = bank.open().await;
+    let doors = [door(&redis, config(&base)).await, door(&redis, config(&base)).await];
+    for _ in 0..10 {
+        for door in &doors {
+            let fault = door.send(&write(), &login(HOUR)).await.unwrap_err();
+            assert_eq!((fault.kind, fault.operation.as_str()), (FaultKind::Unauthorized, "token.issue"));
+        }
+    }
+    assert_eq!(bank.issued(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_token_that_is_refused_too_comes_back_as_an_answer_and_renews_no_more() {
+    let (redis, bank) = (PrivateRedis::start().await, Bank::default());
+    bank.refuses_all.store(true, Ordering::SeqCst);
+    let door = door(&redis, config(&bank.open().await)).await;
+    for _ in 0..10 {
+        assert_eq!(door.send(&write(), &login(HOUR)).await.unwrap().status(), 401);
+    }
+    assert_eq!(bank.issued(), 2, "the first token and one renewal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lies_sealed_in_redis() {
+    let (redis, bank) = (PrivateRedis::start().await, Bank::default());
+    let door = door(&redis, config(&bank.open().await)).await;
+    door.send(&write(), &login(HOUR)).await.unwrap();
+    let mut connection = redis.connect().await.manager;
+    let stored: Vec<u8> =
+        redis::cmd("GET").arg("mlc:outbound:{hubspot-main}:token:login").query_async(&mut connection).await.unwrap();
+    assert!(!String::from_utf8_lossy(&stored).contains("token-secret"));
+    let echoed = door.redact("you sent token-secret-1", &login(HOUR));
+    assert_eq!(echoed, "you sent [redacted]");
+}

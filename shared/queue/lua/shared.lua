@@ -1,0 +1,156 @@
+-- Joined in front of every verb. All keys stand under KEYS[1] = "{mlcq:<namespace>}:", hence in one cluster slot.
+-- Times are Redis' own, in milliseconds. Argument lists that can be long go through `chunked`, never through one unpack.
+local P = KEYS[1]
+local call = redis.call
+
+local ACTIVE, DELAYED, LEASED = P .. 'active', P .. 'delayed', P .. 'leased'
+local JOB, HISTORY, UNIQUE = P .. 'job', P .. 'history', P .. 'unique'
+local RUNNING, WAITING, BYTES = P .. 'running', P .. 'waiting', P .. 'bytes'
+local CAPS, PAUSED, HELD = P .. 'caps', P .. 'paused', P .. 'held'
+local DEAD, RECORD, CAUSES = P .. 'dead', P .. 'dead_record', P .. 'causes'
+local DEAD_BYTES, DEAD_COUNT, REMOVED = P .. 'dead_bytes', P .. 'dead_count', P .. 'removed'
+local TOKEN, STATS, WAKE = P .. 'token', P .. 'stats', P .. 'wake'
+
+local CHUNK = 500        -- most arguments of one command
+local WAKE_MAX = 16      -- most wake-ups that can lie waiting
+local SOON_MS = 2000     -- a delay shorter than the workers' slow poll must wake one of them
+
+local time = call('TIME')
+local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
+local DAY = math.floor(time[1] / 86400)
+
+local cursor = 0
+local function take() cursor = cursor + 1; return ARGV[cursor] end
+-- A counted range of ARGV: its first index and its length.
+local function range() local n = tonumber(take()); local first = cursor + 1; cursor = cursor + n; return first, n end
+
+local function chunked(command, key, list, first, n)
+  for i = first, first + n - 1, CHUNK do
+    call(command, key, unpack(list, i, math.min(i + CHUNK - 1, first + n - 1)))
+  end
+end
+
+local function read_chunked(command, key, list, first, n)
+  if n <= CHUNK then return call(command, key, unpack(list, first, first + n - 1)) end
+  local out = {}
+  for i = first, first + n - 1, CHUNK do
+    local part = call(command, key, unpack(list, i, math.min(i + CHUNK - 1, first + n - 1)))
+    for j = 1, #part do out[#out + 1] = part[j] or false end
+  end
+  return out
+end
+
+local function ready(lane, priority) return P .. 'ready:' .. lane .. ':' .. priority end
+local function count(kind, outcome, n) call('HINCRBY', STATS, DAY .. '|' .. kind .. '|' .. outcome, n) end
+local function wake() if call('LLEN', WAKE) < WAKE_MAX then call('RPUSH', WAKE, '1') end end
+local function has_ready(lane) return call('EXISTS', ready(lane, 0), ready(lane, 1), ready(lane, 2)) > 0 end
+-- Behind the lanes that wait already: the score is the last token given out.
+local function activate(lane) call('ZADD', ACTIVE, 'NX', call('GET', TOKEN) or 0, lane) end
+
+-- The readable head of an envelope: version lane priority kind unique …
+local function head(envelope) return string.match(envelope, '^1 (%S+) (%d) (%S+) (%S+) ') end
+
+local function delay(member, ms)
+  local lane = string.match(member, '^%a:%d:([^:]+):')
+  call('ZADD', DELAYED, NOW + ms, member)
+  call('HINCRBY', WAITING, lane, 1)
+  if ms < SOON_MS then wake() end
+end
+
+-- Takes a dead letter off the shelf; what becomes of the job is the caller's business. Returns its record's head.
+local function unshelve(id, record)
+  local lane, kind, cause, fault, size, unique, priority =
+    string.match(record, '^1 (%S+) (%S+) (%S+) (%S+) (%d+) (%S+) (%d)')
+  call('ZREM', DEAD, id)
+  call('HDEL', RECORD, id)
+  call('ZREM', P .. 'dead_cause:' .. cause, id)
+  if call('EXISTS', P .. 'dead_cause:' .. cause) == 0 then call('HDEL', CAUSES, cause) end
+  call('DECRBY', DEAD_BYTES, size)
+  if call('HINCRBY', DEAD_COUNT, lane .. '|' .. fault, -1) <= 0 then call('HDEL', DEAD_COUNT, lane .. '|' .. fault) end
+  return lane, kind, cause, tonumber(size), unique, priority
+end
+
+-- Deletes a dead letter for good, with an entry in the stream of removals.
+local function remove(id, record, why, by, reason)
+  local lane, kind, cause, _, unique = unshelve(id, record)
+  call('HDEL', JOB, id)
+  call('HDEL', HISTORY, id)
+  if unique ~= '-' then call('HDEL', UNIQUE, unique) end
+  call('XADD', REMOVED, 'MAXLEN', '~', 10000, '*', 'id', id, 'lane', lane, 'kind', kind, 'cause', cause,
+    'why', why, 'by', by, 'reason', reason)
+  count(kind, why, 1)
+end
+
+-- Puts a job on the shelf. `budget` bounds the shelf's bytes: the oldest go, at most 20 a call, each with its entry.
+local function shelve(id, cause, cause_text, record, budget)
+  local lane, kind, _, fault, size = string.match(record, '^1 (%S+) (%S+) (%S+) (%S+) (%d+) ')
+  call('ZADD', DEAD, NOW, id)
+  call('HSET', RECORD, id, record)
+  call('ZADD', P .. 'dead_cause:' .. cause, NOW, id)
+  call('HSET', CAUSES, cause, cause_text)
+  call('HINCRBY', DEAD_COUNT, lane .. '|' .. fault, 1)
+  local total = call('INCRBY', DEAD_BYTES, size)
+  local evicted = {}
+  while total > budget and #evicted < 20 do
+    local oldest = call('ZRANGE', DEAD, 0, 0)[1]
+    if not oldest or oldest == id then break end
+    local old = call('HGET', RECORD, oldest)
+    remove(oldest, old, 'evicted', 'queue', 'the shelf is over its byte budget')
+    total = tonumber(call('GET', DEAD_BYTES))
+    evicted[#evicted + 1] = oldest
+  end
+  return total, evicted
+end
+
+-- New jobs. Sections: envelopes (id, bytes …) · unique keys (key, id …) · ready groups (lane, priority, ids) ·
+-- delays (member, ms …) · bytes (lane, n …). `free` = ids that give up their unique keys in the same step.
+-- Call `taken` first: it changes nothing and lists the unique keys that belong to another open job.
+local function read_orders()
+  local o = {}
+  o.jobs, o.jobs_n = range()
+  o.keys, o.keys_n = range()
+  o.uniques, o.uniques_n = range()
+  o.groups = {}
+  for g = 1, tonumber(take()) do
+    local lane, priority = take(), take()
+    local first, n = range()
+    o.groups[g] = { lane, priority, first, n }
+  end
+  o.delays, o.delays_n = range()
+  o.bytes, o.bytes_n = range()
+  return o
+end
+
+local function taken(o, free_first, free_n)
+  if o.keys_n == 0 then return nil end
+  local holders = read_chunked('HMGET', UNIQUE, ARGV, o.keys, o.keys_n)
+  local out, free
+  for i = 1, o.keys_n do
+    local holder = holders[i]
+    if holder then
+      if not free then
+        free = {}
+        for j = free_first, free_first + free_n - 1 do free[ARGV[j]] = true end
+      end
+      if not free[holder] then
+        out = out or {}
+        out[#out + 1] = ARGV[o.keys + i - 1]
+        out[#out + 1] = holder
+      end
+    end
+  end
+  return out
+end
+
+local function admit(o)
+  if o.jobs_n > 0 then chunked('HSET', JOB, ARGV, o.jobs, o.jobs_n) end
+  if o.uniques_n > 0 then chunked('HSET', UNIQUE, ARGV, o.uniques, o.uniques_n) end
+  for g = 1, #o.groups do
+    local lane, priority, first, n = unpack(o.groups[g])
+    chunked('RPUSH', ready(lane, priority), ARGV, first, n)
+    activate(lane)
+  end
+  if #o.groups > 0 then wake() end
+  for i = o.delays, o.delays + o.delays_n - 1, 2 do delay(ARGV[i], tonumber(ARGV[i + 1])) end
+  for i = o.bytes, o.bytes + o.bytes_n - 1, 2 do call('HINCRBY', BYTES, ARGV[i], ARGV[i + 1]) end
+end

@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+mod context;
+mod envelope;
+mod error;
+mod history;
+mod job;
+mod job_ids;
+mod keys;
+mod lane;
+mod order;
+mod outcome;
+mod policy;
+mod queue;
+mod registry;
+mod run;
+mod shelf_record;
+mod store;
+mod verb;
+
+pub use context::{JobContext, LeaseWatch};
+pub use error::QueueError;
+pub use history::{AttemptNote, ReplayNote};
+pub use job::{Job, UniqueKey};
+pub use lane::{Lane, Priority};
+pub use order::Order;
+pub use outcome::{Outcome, SnoozeReason};
+pub use queue::{Enqueued, Queue, QueueConfig};
+pub use registry::Registry;
+pub use run::{Workers, WorkersConfig};
+pub use store::{
+    Cause, DeadFilter, DeadLetter, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing, Page, QueueStats, Replayed,
+};

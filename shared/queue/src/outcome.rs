@@ -1,0 +1,79 @@
+//! How a run ends.
+
+use chrono::{DateTime, Utc};
+use mlc_model::Fault;
+
+use crate::Order;
+
+/// The result of a run: what happens next.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Finished. Follow-ups and shelved orders are stored in the same step that acknowledges this job: both or neither.
+    Done {
+        /// Orders that follow from this one.
+        then: Vec<Order>,
+        /// Orders that go straight to the dead-letter shelf, each with its reason: the bad records of a batch.
+        shelve: Vec<(Order, Fault)>,
+    },
+    /// Not now, through no fault of the job. Costs no attempt.
+    Snooze {
+        /// When to come back.
+        until: DateTime<Utc>,
+        /// What it waits for.
+        why: SnoozeReason,
+    },
+    /// Failed. The queue decides from the fault's kind: try later, hold the lane, or the shelf.
+    Failed(Fault),
+}
+
+impl Outcome {
+    /// Finished, nothing follows.
+    pub fn done() -> Self {
+        Self::Done { then: Vec::new(), shelve: Vec::new() }
+    }
+
+    /// Finished, with follow-ups.
+    pub fn then(then: Vec<Order>) -> Self {
+        Self::Done { then, shelve: Vec::new() }
+    }
+}
+
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+/// What a snoozed job waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SnoozeReason {
+    /// The server said: too many requests.
+    RateLimited,
+    /// Our own budget for the server is spent.
+    BudgetEmpty,
+    /// The connection is held.
+    Held,
+    /// The server is being maintained.
+    Maintenance,
+    /// The target's lane is full.
+    Backpressure,
+    /// Another job's work, named.
+    WaitsFor(String),
+    /// Another job works on the same record.
+    RecordBusy,
+}
+
+impl SnoozeReason {
+    /// The reason as it is logged.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::BudgetEmpty => "budget_empty",
+            Self::Held => "held",
+            Self::Maintenance => "maintenance",
+            Self::Backpressure => "backpressure",
+            Self::WaitsFor(_) => "waits_for",
+            Self::RecordBusy => "record_busy",
+        }
+    }
+}

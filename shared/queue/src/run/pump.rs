@@ -1,0 +1,374 @@
+//! The heart: settles results and claims jobs, many at a time, and keeps count of the permits.
+//!
+//! A permit is taken when a job is leased and given back when Redis has confirmed its end, so a worker never holds more
+//! jobs than it can run, and a stop waits for every confirmation. Every error of Redis is retried in here.
+
+use std::{sync::Arc, time::Duration};
+
+use mlc_runtime::{backoff::RetryPolicy, metrics::Metrics, readiness::Readiness};
+use redis::aio::ConnectionManager;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    inbox::Inbox,
+    renewal::Leases,
+    report::{End, Held, Report, Run},
+    waiter::{Wait, Waiter},
+};
+use crate::{
+    LeaseWatch, Queue, QueueError,
+    history::History,
+    policy::{Step, decide},
+    store::turn::{CLAIM_MAX, Claim, Settled, Settlement},
+};
+
+/// Results settled in one step.
+const BATCH: usize = 256;
+const AGAIN: RetryPolicy = RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(1));
+
+pub(crate) struct Parts {
+    pub(crate) queue: Queue,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) reported: mpsc::UnboundedReceiver<Report>,
+    /// For runs that never start.
+    pub(crate) reports: mpsc::UnboundedSender<Report>,
+    pub(crate) renewal: Leases,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
+    pub(crate) concurrency: usize,
+    pub(crate) deadline: Duration,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// What the pump knows about the work that is left in Redis.
+enum Supply {
+    /// There may be more: claim with every turn.
+    Perhaps,
+    /// Nothing, until the waiter answers.
+    Waiting,
+}
+
+pub(crate) struct Pump {
+    parts: Parts,
+    connection: ConnectionManager,
+    waiter: Waiter,
+    supply: Supply,
+    /// When the next delayed job or lease is due.
+    next_due: Option<Instant>,
+    /// Leased and not confirmed.
+    permits_taken: usize,
+    settled: Vec<Settled<Arc<Held>>>,
+    stop_at: Option<Instant>,
+    told_to_stop: bool,
+    failures: u32,
+}
+
+impl Pump {
+    pub(crate) fn start(parts: Parts) -> JoinHandle<()> {
+        let inbox = Arc::clone(&parts.inbox);
+        let pump = Self {
+            connection: parts.queue.connection(),
+            waiter: Waiter::start(parts.queue.clone()),
+            supply: Supply::Perhaps,
+            next_due: None,
+            permits_taken: 0,
+            settled: Vec::new(),
+            stop_at: None,
+            told_to_stop: false,
+            failures: 0,
+            parts,
+        };
+        tokio::spawn(async move {
+            // Whatever happens to the pump, the worker must be able to close.
+            let _settled = SettleOnDrop(inbox);
+            pump.run().await;
+        })
+    }
+
+    async fn run(mut self) {
+        loop {
+            self.collect();
+            let waiting = matches!(self.supply, Supply::Waiting);
+            if self.stop_at.is_some() && self.permits_taken == 0 && self.settled.is_empty() && !waiting {
+                return;
+            }
+            let free = self.parts.concurrency.saturating_sub(self.permits_taken);
+            let claims = self.stop_at.is_none() && !waiting;
+            if self.settled.is_empty() && (!claims || free == 0) {
+                self.wait().await;
+                continue;
+            }
+            let batch = self.settled.len().min(BATCH);
+            let n = if claims { (free + batch).min(CLAIM_MAX) } else { 0 };
+            self.turn(batch, n).await;
+        }
+    }
+
+    /// Waits for anything to happen.
+    async fn wait(&mut self) {
+        let overdue = self.stop_at.filter(|_| !self.told_to_stop);
+        let give_up = self.stop_at.map(|at| at + super::LAST_WORDS);
+        tokio::select! {
+            Some(report) = self.parts.reported.recv() => self.settle(report),
+            Some(answer) = self.waiter.claims.recv() => self.waited(answer).await,
+            Ok(()) = self.parts.stopping.changed(), if self.stop_at.is_none() => self.stop().await,
+            () = at(overdue) => self.tell_to_stop(),
+            () = at(give_up), if self.told_to_stop => self.give_up(),
+        }
+    }
+
+    /// Takes all results that are there.
+    fn collect(&mut self) {
+        while self.settled.len() < BATCH {
+            match self.parts.reported.try_recv() {
+                Ok(report) => self.settle(report),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Decides what becomes of a job.
+    fn settle(&mut self, report: Report) {
+        let Report { held, end, started } = report;
+        let (ticket, metrics) = (&held.ticket, &self.parts.metrics);
+        let (lane, kind) = (ticket.envelope.lane.as_str(), ticket.envelope.kind.as_str());
+        if let Some(started) = started {
+            metrics.job_duration(kind, started.elapsed().as_secs_f64());
+        }
+        let step = match end {
+            End::Lost => {
+                metrics.job_finished(lane, kind, "lost");
+                self.permits_taken = self.permits_taken.saturating_sub(1);
+                return;
+            }
+            End::HandedBack => Step::Release,
+            End::Outcome(outcome) => decide(
+                outcome,
+                ticket.history.clone().unwrap_or_default(),
+                ticket.envelope.max_attempts,
+                self.parts.queue.config().retry,
+                chrono::Utc::now(),
+                rand::random(),
+            ),
+        };
+        self.settled.push(Settled::new(held, step, &self.parts.queue));
+    }
+
+    /// One turn with Redis: settles the first `batch` results and claims `n` jobs.
+    async fn turn(&mut self, batch: usize, n: usize) {
+        let rescue = self.parts.renewal.may_rescue();
+        let asked = Instant::now();
+        match self.parts.queue.turn(&mut self.connection, &self.settled[..batch], n, rescue).await {
+            Ok((settlement, claim)) => {
+                self.failures = 0;
+                self.parts.readiness.beat();
+                if asked.elapsed() > self.parts.queue.config().lease / 3 {
+                    self.parts.renewal.calm_down();
+                }
+                let settled: Vec<_> = self.settled.drain(..batch).collect();
+                self.confirmed(&settled, &settlement);
+                if n > 0 {
+                    self.claimed(claim, n);
+                }
+            }
+            Err(error) => self.failed(&error).await,
+        }
+    }
+
+    async fn failed(&mut self, error: &QueueError) {
+        self.failures += 1;
+        self.parts.renewal.calm_down();
+        self.parts.metrics.redis_error();
+        warn!(%error, failures = self.failures, "The queue's Redis did not answer; trying again");
+        let give_up = self.stop_at.map(|at| at + super::LAST_WORDS);
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN.delay(self.failures, rand::random())) => {}
+            Ok(()) = self.parts.stopping.changed(), if self.stop_at.is_none() => self.stop().await,
+            () = at(give_up) => self.give_up(),
+        }
+    }
+
+    /// Redis has it: the permits are free again.
+    fn confirmed(&mut self, settled: &[Settled<Arc<Held>>], settlement: &Settlement) {
+        self.permits_taken = self.permits_taken.saturating_sub(settled.len());
+        self.parts.renewal.remove(settled.iter().map(|result| &result.ticket.ticket.token));
+        for (place, result) in settled.iter().enumerate() {
+            let ticket = &result.ticket.ticket;
+            let (lane, kind) = (ticket.envelope.lane.as_str(), ticket.envelope.kind.as_str());
+            if settlement.late.contains(&place) {
+                self.parts.metrics.late_result(kind);
+                self.parts.metrics.job_finished(lane, kind, "lost");
+                warn!(job.id = %ticket.id, job.kind = kind, "The result of job {} came after its lease and is refused", ticket.id);
+                continue;
+            }
+            self.parts.metrics.job_finished(lane, kind, result.step.label());
+            story(result);
+        }
+        for lane in &settlement.held {
+            warn!(connection.id = %lane, "Lane {lane} is held: the credentials were refused. Its jobs wait; nothing is lost");
+        }
+        self.watch_shelf(settlement);
+    }
+
+    fn watch_shelf(&self, settlement: &Settlement) {
+        for id in &settlement.evicted {
+            error!(job.id = %id, "Dead letter {id} was removed: the shelf is over its byte budget");
+        }
+        if settlement.shelf_bytes > 0 {
+            let (bytes, budget) = (settlement.shelf_bytes, self.parts.queue.config().dead_letter_bytes);
+            let full = bytes.saturating_mul(10) >= budget.saturating_mul(8);
+            let before = self.parts.queue.0.shelf_alarm.swap(full, std::sync::atomic::Ordering::Relaxed);
+            if full && !before {
+                error!(bytes, budget, "The dead-letter shelf is more than 80 % full: replay or discard letters, or raise the budget");
+            }
+        }
+    }
+
+    /// New jobs, or news that there are none.
+    fn claimed(&mut self, claim: Claim, n: usize) {
+        for id in &claim.rescued {
+            info!(job.id = %id, "Job {id} was rescued from a worker that gave no sign of life");
+        }
+        for id in &claim.poisoned {
+            error!(job.id = %id, "Job {id} is on the dead-letter shelf: it killed its workers");
+        }
+        let got = claim.jobs.len() + claim.broken.len();
+        self.permits_taken += got;
+        for broken in claim.broken {
+            error!(job.id = %broken.ticket.id, why = broken.why, "Job {} cannot be read", broken.ticket.id);
+            let fault = mlc_model::Fault::defect("job.read", format!("cannot be read: {}", broken.why)).with_code("unreadable");
+            let held = Arc::new(Held { ticket: broken.ticket, watch: LeaseWatch::default() });
+            self.settled.push(Settled::new(held, Step::Shelve { fault, history: History::default() }, &self.parts.queue));
+        }
+        let runs: Vec<Run> = claim
+            .jobs
+            .into_iter()
+            .map(|job| Run { held: Arc::new(Held { ticket: job.ticket, watch: LeaseWatch::default() }), sealed: job.sealed })
+            .collect();
+        self.parts.renewal.add(runs.iter().map(|run| Arc::clone(&run.held)));
+        if self.stop_at.is_some() {
+            runs.into_iter().for_each(|run| self.hand_back(run));
+        } else if !runs.is_empty() {
+            self.parts.inbox.deliver(runs.into_iter());
+        }
+        self.next_due = claim.next_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+        self.supply = Supply::Perhaps;
+        if got < n && claim.next_ms != Some(0) && self.stop_at.is_none() {
+            self.arm();
+        }
+    }
+
+    /// Lets the waiter claim as soon as there is something.
+    fn arm(&mut self) {
+        let free = self.parts.concurrency.saturating_sub(self.permits_taken);
+        if free == 0 {
+            return;
+        }
+        let slow_poll = self.parts.queue.config().slow_poll;
+        let due = self.next_due.map_or(slow_poll, |due| due.saturating_duration_since(Instant::now()));
+        let rescue = self.parts.renewal.may_rescue();
+        self.waiter.arm(Wait { n: free.min(CLAIM_MAX), longest: due.min(slow_poll), rescue });
+        self.supply = Supply::Waiting;
+    }
+
+    async fn waited(&mut self, answer: Result<Claim, QueueError>) {
+        self.supply = Supply::Perhaps;
+        match answer {
+            Ok(claim) => {
+                self.failures = 0;
+                self.parts.readiness.beat();
+                // As many as were asked for at most; whether that was all is told by `next_ms`.
+                let more = claim.next_ms.is_none_or(|ms| ms > 0);
+                let asked = claim.jobs.len() + claim.broken.len() + usize::from(more);
+                self.claimed(claim, asked);
+            }
+            Err(error) => {
+                self.failed(&error).await;
+            }
+        }
+    }
+
+    async fn stop(&mut self) {
+        self.parts.readiness.drain();
+        self.stop_at = Some(Instant::now() + self.parts.deadline);
+        for run in self.parts.inbox.drain() {
+            self.hand_back(run);
+        }
+        if let (Supply::Waiting, Some(id)) = (&self.supply, self.waiter.connection_id()) {
+            let mut command = redis::cmd("CLIENT");
+            command.arg("UNBLOCK").arg(id);
+            if let Err(error) = command.query_async::<i64>(&mut self.connection).await {
+                debug!(%error, "The waiting connection could not be released; it ends by itself");
+            }
+        }
+    }
+
+    fn hand_back(&self, run: Run) {
+        let _ = self.parts.reports.send(Report { held: run.held, end: End::HandedBack, started: None });
+    }
+
+    fn tell_to_stop(&mut self) {
+        self.told_to_stop = true;
+        let n = self.parts.renewal.stop_all();
+        if n > 0 {
+            warn!(jobs = n, "{n} jobs did not end before the deadline and are handed back");
+        }
+    }
+
+    fn give_up(&mut self) {
+        warn!(jobs = self.permits_taken, "Redis could not be told about {} jobs; their leases end by themselves", self.permits_taken);
+        self.permits_taken = 0;
+        self.settled.clear();
+        self.supply = Supply::Perhaps;
+    }
+}
+
+/// One log line where it is decided what happens.
+fn story(result: &Settled<Arc<Held>>) {
+    let ticket = &result.ticket.ticket;
+    let (id, kind, lane) = (&ticket.id, ticket.envelope.kind.as_str(), &ticket.envelope.lane);
+    match &result.step {
+        Step::Done { .. } => debug!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} is done"),
+        Step::Later { retry: true, delay, why, history } => debug!(
+            job.id = %id, job.kind = kind, job.attempt = history.attempts, connection.id = %lane,
+            "Job {id} is tried again in {delay:?}: {why}"
+        ),
+        Step::Later { delay, why, .. } => {
+            info!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} is snoozed for {delay:?}: {why}");
+        }
+        Step::Release => info!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} is handed back"),
+        Step::Hold { .. } => debug!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} waits in its held lane"),
+        Step::Shelve { fault, .. } => log_letter(id.as_str(), kind, fault),
+    }
+    for (order, fault) in &result.shelve {
+        log_letter(order.id.as_str(), &order.envelope.kind, fault);
+    }
+}
+
+fn log_letter(id: &str, kind: &str, fault: &mlc_model::Fault) {
+    if fault.kind == mlc_model::FaultKind::Defect {
+        error!(job.id = id, job.kind = kind, fault.kind = %fault.kind, "Job {id} is on the dead-letter shelf: {fault}");
+    } else {
+        warn!(job.id = id, job.kind = kind, fault.kind = %fault.kind, "Job {id} is on the dead-letter shelf: {fault}");
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct SettleOnDrop(Arc<Inbox>);
+
+impl Drop for SettleOnDrop {
+    fn drop(&mut self) {
+        self.0.settle();
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a job stands on the shelf.
+//!
+//! Stored as `1 <lane> <kind> <cause hash> <fault kind> <size> <unique hash or -> <priority>\n<fault as JSON>`. `size` is
+//! what the letter counts for in the shelf's byte budget: its envelope and its fault.
+
+use mlc_model::{Fault, Fingerprint};
+
+use crate::envelope::Envelope;
+
+/// The strings that the scripts store for one dead letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ShelfRecord {
+    pub(crate) cause: String,
+    pub(crate) cause_text: String,
+    pub(crate) record: String,
+}
+
+/// Short hash of a fault's cause; names a set of dead letters.
+pub(crate) fn cause_hash(fault: &Fault) -> String {
+    // A string always serialises.
+    Fingerprint::of(&fault.cause()).map(|print| print.to_string()[..16].to_owned()).unwrap_or_default()
+}
+
+impl ShelfRecord {
+    pub(crate) fn of(envelope: &Envelope, stored_bytes: usize, fault: &Fault) -> Self {
+        let json = fault_json(fault);
+        let cause = cause_hash(fault);
+        let record = format!(
+            "1 {} {} {cause} {} {} {} {}\n{json}",
+            envelope.lane,
+            envelope.kind,
+            fault.kind,
+            stored_bytes + json.len(),
+            envelope.unique.as_deref().unwrap_or("-"),
+            envelope.priority.digit(),
+        );
+        Self { cause, cause_text: fault.cause(), record }
+    }
+}
+
+pub(crate) fn fault_json(fault: &Fault) -> String {
+    serde_json::to_string(fault).unwrap_or_else(|_| "{}".to_owned())
+}
+
+/// The fault of a stored record. One that cannot be read is shown as what it is.
+pub(crate) fn read_fault(record: &[u8]) -> Fault {
+    let text = String::from_utf8_lossy(record);
+    text.split_once('\n')
+        .and_then(|(_, json)| serde_json::from_str(json).ok())
+        .unwrap_or_else(|| Fault::defect("shelf.read", "the reason of this dead letter cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Lane, Priority};
+
+    #[test]
+    fn the_stored_form_is_pinned() {
+        let envelope = Envelope {
+            lane: Lane::parse("hubspot-main").unwrap(),
+            priority: Priority::Normal,
+            kind: "push_record".to_owned(),
+            unique: None,
+            enqueued_ms: 0,
+            max_attempts: 1,
+            timeout: Duration::from_secs(1),
+            version: 1,
+            parent: None,
+            trace: "t".to_owned(),
+            subject: None,
+        };
+        let fault = Fault::rejected_field("vendor_to_company", "name", "vendor 17 has no name");
+        let shelved = ShelfRecord::of(&envelope, 400, &fault);
+        assert_eq!(shelved.cause_text, "connector/rejected/vendor_to_company/-/name");
+        assert_eq!(
+            shelved.record,
+            format!(
+                "1 hubspot-main push_record {} rejected 530 - 1\n{{\"kind\":\"rejected\",\"system\":\"connector\",\
+                 \"operation\":\"vendor_to_company\",\"field\":\"name\",\"message\":\"vendor 17 has no name\"}}",
+                shelved.cause
+            )
+        );
+        assert_eq!(read_fault(shelved.record.as_bytes()), fault);
+        assert_eq!(read_fault(b"nonsense").kind, mlc_model::FaultKind::Defect);
+    }
+}

@@ -1,0 +1,16 @@
+//! One file per group of verbs: what is sent to the scripts, what comes back.
+
+mod dead_letters;
+mod enqueue;
+mod extend;
+pub(crate) mod fsync;
+mod jobs;
+mod lanes;
+mod orders;
+mod stats;
+pub(crate) mod turn;
+
+pub use dead_letters::{Cause, DeadFilter, DeadLetter, Replayed};
+pub use jobs::{JobFilter, JobState, JobView, Listing, Page};
+pub use lanes::{LaneStatus, LaneStop};
+pub use stats::QueueStats;

@@ -1,0 +1,157 @@
+//! Settings: one TOML file with overrides from the environment.
+//!
+//! Every section is plain data with defaults; `deploy/example.toml` shows every key. An override is an environment
+//! variable `MLC__SECTION__KEY`, such as `MLC__REDIS__URL` or `MLC__CONNECTIONS__EPICOR_MAIN__BASE_URL`; in names of
+//! connections and flows `_` also stands for `-` and `::`.
+
+mod checks;
+mod document;
+pub mod duration;
+mod epicor;
+mod errors;
+mod flow;
+mod hubspot;
+mod listen;
+mod log;
+mod nearest;
+mod producer;
+mod queue;
+mod reading;
+mod redis;
+mod retry;
+mod vault;
+mod worker;
+
+use std::{collections::BTreeMap, path::Path};
+
+use mlc_model::{Clock as _, ConnectionId, FlowId, SystemClock};
+use serde::Serialize;
+
+pub use epicor::{
+    CHANGE_ENTITIES, ChangeFieldSetting, ChangeModeSetting, EpicorAuth, EpicorConnection, EpicorLicense, EpicorOauth2,
+    ServerTimeZone,
+};
+pub use errors::{SettingsError, SettingsErrors};
+pub use flow::{FLOW_KINDS, FlowPriority, FlowSettings, Schedule};
+pub use hubspot::{HubspotApiVersion, HubspotAuth, HubspotConnection};
+pub use listen::Listen;
+pub use log::{LogFormat, LogSettings};
+pub use producer::ProducerSettings;
+pub use queue::QueueSettings;
+pub use redis::RedisSettings;
+pub use retry::RetrySettings;
+pub use vault::VaultSettings;
+pub use worker::WorkerSettings;
+
+/// Everything that can be set, checked.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Settings {
+    /// Where the queue and the ledger live.
+    pub redis: RedisSettings,
+    /// How the queue treats jobs.
+    pub queue: QueueSettings,
+    /// Worker processes.
+    pub worker: WorkerSettings,
+    /// Producer processes.
+    pub producer: ProducerSettings,
+    /// Where the keys come from.
+    pub vault: VaultSettings,
+    /// Log lines.
+    pub log: LogSettings,
+    /// Retry delays.
+    pub retry: RetrySettings,
+    /// Connections to business systems by name.
+    pub connections: BTreeMap<ConnectionId, Connection>,
+    /// Flows by name.
+    pub flows: BTreeMap<FlowId, FlowSettings>,
+}
+
+/// A connection to one business system. The key `system` tells which.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "system", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a handful of connections per process; a box would only be in the way")]
+pub enum Connection {
+    /// Epicor Kinetic.
+    Epicor(EpicorConnection),
+    /// HubSpot.
+    Hubspot(HubspotConnection),
+}
+
+impl Connection {
+    /// The system's name as it stands in labels and settings.
+    pub fn system(&self) -> mlc_model::System {
+        match self {
+            Self::Epicor(_) => mlc_model::System::Epicor,
+            Self::Hubspot(_) => mlc_model::System::Hubspot,
+        }
+    }
+
+    /// The connection, when it is one to Epicor.
+    pub fn as_epicor(&self) -> Option<&EpicorConnection> {
+        if let Self::Epicor(connection) = self { Some(connection) } else { None }
+    }
+
+    /// The connection, when it is one to HubSpot.
+    pub fn as_hubspot(&self) -> Option<&HubspotConnection> {
+        if let Self::Hubspot(connection) = self { Some(connection) } else { None }
+    }
+
+    /// Requests in flight at once over all workers: the cap of the connection's lane.
+    pub fn concurrency(&self) -> u32 {
+        match self {
+            Self::Epicor(connection) => connection.concurrency,
+            Self::Hubspot(connection) => connection.concurrency,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads and checks a settings file and the overrides in the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong, found in one run.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, SettingsErrors> {
+        let path = path.as_ref();
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(
+                &file,
+                &text,
+                std::env::vars_os()
+                    .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+            ),
+            Err(error) => Err(SettingsErrors::of_file(&file, &format!("cannot be read: {error}"))),
+        }
+    }
+
+    /// Reads and checks the text of a settings file. `file` only stands in errors; of `environment`, pairs of name and
+    /// value, only names that start with `MLC__` count.
+    ///
+    /// # Errors
+    /// Everything that is wrong, found in one run.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsErrors> {
+        let mut document = document::Document::parse(file, text)?;
+        document.overlay(environment);
+        let mut reading = reading::Reading::new(&document);
+        let settings = reading.settings();
+        checks::check(&settings, &mut reading, SystemClock.now());
+        reading.finish(settings)
+    }
+
+    /// The connection of that name.
+    pub fn connection(&self, id: &ConnectionId) -> Option<&Connection> {
+        self.connections.get(id)
+    }
+
+    /// The flow of that name.
+    pub fn flow(&self, id: &FlowId) -> Option<&FlowSettings> {
+        self.flows.get(id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

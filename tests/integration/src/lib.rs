@@ -1,0 +1,1 @@
+//! Behaviour across rooms; the tests stand in `tests/it`.

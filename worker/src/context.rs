@@ -1,0 +1,72 @@
+//! All that a job may touch.
+
+use std::sync::Arc;
+
+use mlc_connections::Connections;
+use mlc_epicor::EpicorClient;
+use mlc_hubspot::HubspotClient;
+use mlc_ledger::Ledger;
+use mlc_mapping::CompanyRules;
+use mlc_model::{Clock, ConnectionId, Fault, FaultKind, FlowId, System};
+use mlc_queue::{Lane, Queue};
+use mlc_runtime::{
+    metrics::Metrics,
+    settings::{EpicorConnection, FlowSettings, Settings},
+};
+
+/// Handed to every job. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// What is configured.
+    pub settings: Arc<Settings>,
+    /// To look at lanes; follow-ups go through the job's outcome instead.
+    pub queue: Queue,
+    /// What has been moved.
+    pub ledger: Ledger,
+    /// Clients of the business systems.
+    pub connections: Connections,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    pub(crate) fn flow(&self, id: &FlowId) -> Result<&FlowSettings, Fault> {
+        self.settings.flows.get(id).ok_or_else(|| {
+            let message = format!("flows.\"{id}\" is not configured any more: put it back into the settings, then replay");
+            Fault::new(FaultKind::Rejected, System::Connector, "settings", message).with_code("SETTINGS")
+        })
+    }
+
+    pub(crate) fn epicor_settings(&self, id: &ConnectionId) -> Result<&EpicorConnection, Fault> {
+        self.connections.epicor_settings(id)
+    }
+
+    pub(crate) async fn epicor(&self, id: &ConnectionId) -> Result<EpicorClient, Fault> {
+        self.connections.epicor(id).await
+    }
+
+    pub(crate) async fn hubspot(&self, id: &ConnectionId) -> Result<HubspotClient, Fault> {
+        self.connections.hubspot(id).await
+    }
+
+    pub(crate) fn company_rules(&self, flow: &FlowId, to: &ConnectionId) -> Result<CompanyRules, Fault> {
+        let settings = self.flow(flow)?;
+        let hubspot = self.connections.hubspot_settings(to)?;
+        Ok(CompanyRules {
+            key_property: hubspot.key_property.clone(),
+            clear_empty_fields: settings.clear_empty_fields,
+            set_builtin_type: hubspot.set_builtin_type,
+            fields: settings.fields.clone(),
+        })
+    }
+
+    /// Backpressure: a fast source must not fill Redis while its target is slow.
+    pub(crate) async fn lane_is_full(&self, target: &ConnectionId) -> Result<bool, Fault> {
+        let bytes = self.queue.lane_bytes(&Lane::from(target.clone())).await.map_err(|problem| {
+            Fault::new(FaultKind::Transient, System::Redis, "queue.lane_bytes", problem.to_string())
+        })?;
+        Ok(bytes > self.settings.queue.lane_bytes)
+    }
+}

@@ -1,0 +1,6 @@
+//! One file per job kind: the order of steps, the checkpoint and the audit. No addresses, no field names of a vendor.
+
+pub(crate) mod close_window;
+pub(crate) mod page;
+pub(crate) mod poll_page;
+pub(crate) mod push_record;

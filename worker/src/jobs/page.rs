@@ -1,0 +1,242 @@
+//! What a page of rows becomes: records compared with what was delivered, orders for those that changed, and the shelf for those that cannot go.
+
+use std::collections::HashSet;
+
+use mlc_epicor::{Row, RowKey, RowProblem};
+use mlc_flow::{Ask, Entity, PollPage, PushRecord, Record};
+use mlc_ledger::{Action, AuditNote, Sighting, Verdict};
+use mlc_mapping::CompanyRules;
+use mlc_model::{CompanyCode, Fault, RecordKey, WindowId};
+use mlc_queue::{JobContext, Order, UniqueKey};
+use mlc_runtime::settings::FlowSettings;
+
+use crate::{
+    context::Context,
+    entities,
+    flows::epicor_to_hubspot::{self, Prepared},
+};
+
+/// As many records as HubSpot takes in one call. Source: HubSpot reference, section 4.
+const BATCH: usize = 100;
+
+/// Whose rows these are and where their records go.
+pub(crate) struct Scope<'a> {
+    pub(crate) job: &'a PollPage,
+    pub(crate) run: &'a JobContext,
+    pub(crate) settings: &'a FlowSettings,
+    pub(crate) rules: CompanyRules,
+    pub(crate) company: CompanyCode,
+    pub(crate) window: Option<WindowId>,
+}
+
+/// What a page came to.
+#[derive(Default)]
+pub(crate) struct Digest {
+    pub(crate) changed: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) refused: u64,
+    pub(crate) then: Vec<Order>,
+    pub(crate) shelve: Vec<(Order, Fault)>,
+    /// The record behind each entry of `shelve`, where one is known.
+    about: Vec<Option<RecordKey>>,
+}
+
+/// Compares a page's rows with the ledger and writes the orders that follow from them.
+///
+/// # Errors
+/// Only when the ledger cannot be asked: a broken row is a dead letter of its own and does not hold back its page.
+pub(crate) async fn digest(
+    context: &Context,
+    scope: &Scope<'_>,
+    rows: Vec<Result<Row, RowProblem>>,
+) -> Result<Digest, Fault> {
+    let mut digest = Digest::default();
+    let mut sorted = Sorted::default();
+    for row in rows {
+        let sort = row.and_then(|row| sorted.take(scope, &row));
+        if let Err(problem) = sort {
+            refuse_row(scope, problem, &mut digest)?;
+        }
+    }
+    for problem in std::mem::take(&mut sorted.problems) {
+        refuse_row(scope, problem, &mut digest)?;
+    }
+    if !sorted.excluded.is_empty() {
+        context.ledger.exclude(&scope.job.flow, &sorted.excluded).await?;
+    }
+    let records = without_persons_of_excluded_firms(context, scope, sorted.records).await?;
+
+    let mut prepared: Vec<Prepared> = Vec::with_capacity(records.len());
+    for record in records {
+        let key = record.key();
+        match epicor_to_hubspot::prepare(record, &scope.rules) {
+            Ok(Some(one)) => prepared.push(one),
+            Ok(None) => {}
+            Err(fault) => refuse(scope, Some(key), None, fault, &mut digest)?,
+        }
+    }
+    note_refused(context, scope, &digest).await?;
+
+    let sightings: Vec<Sighting> = prepared.iter().map(super::push_record::sighting).collect();
+    let verdicts = context.ledger.classify(&scope.job.flow, &sightings).await?;
+    let mut changed = Vec::new();
+    for (one, verdict) in prepared.into_iter().zip(verdicts) {
+        match verdict {
+            Verdict::Changed => changed.push(one.record),
+            Verdict::Unchanged | Verdict::Superseded => digest.unchanged += 1,
+        }
+    }
+    digest.changed = changed.len() as u64;
+    for records in batches(changed) {
+        let order = Order::of(&PushRecord {
+            flow: scope.job.flow.clone(),
+            from: scope.job.from.clone(),
+            to: scope.job.to.clone(),
+            window: scope.window.clone(),
+            records,
+            waits: 0,
+        })?;
+        digest.then.push(order.priority(scope.run.priority));
+    }
+    for (action, count) in [("unchanged", digest.unchanged), ("refused", digest.refused)] {
+        if count > 0 {
+            context.metrics.records(scope.job.flow.as_str(), action, count);
+        }
+    }
+    Ok(digest)
+}
+
+/// Rows, turned into records at the door.
+#[derive(Default)]
+struct Sorted {
+    records: Vec<Record>,
+    problems: Vec<RowProblem>,
+    excluded: Vec<RecordKey>,
+}
+
+impl Sorted {
+    fn take(&mut self, scope: &Scope<'_>, row: &Row) -> Result<(), RowProblem> {
+        let extra: Vec<String> = scope.rules.fields.values().cloned().collect();
+        match scope.job.entity {
+            Entity::Vendors => {
+                let mut vendor = mlc_epicor::vendor(row, &scope.company, &extra)?;
+                let contacts = std::mem::take(&mut vendor.contacts);
+                self.records.push(Record::Vendor(vendor));
+                if scope.settings.contacts {
+                    self.records.extend(contacts.into_iter().map(Record::Contact));
+                    self.problems.extend(mlc_epicor::vendor_contact_problems(row, &scope.company));
+                }
+            }
+            Entity::Customers => {
+                let customer = mlc_epicor::customer(row, &scope.company, &extra)?;
+                let wanted = customer.customer_type.as_ref().is_none_or(|kind| scope.settings.customer_types.contains(kind));
+                if wanted { self.records.push(Record::Customer(customer)) } else { self.excluded.push(customer.key()) }
+            }
+            Entity::CustomerContacts => {
+                let contact = mlc_epicor::contact(row, &scope.company)?;
+                self.records.push(Record::Contact(contact));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A prospect's contacts would wait for a company that never comes.
+async fn without_persons_of_excluded_firms(
+    context: &Context,
+    scope: &Scope<'_>,
+    records: Vec<Record>,
+) -> Result<Vec<Record>, Fault> {
+    if scope.job.entity != Entity::CustomerContacts || records.is_empty() {
+        return Ok(records);
+    }
+    let parents: Vec<RecordKey> = records.iter().filter_map(parent).collect();
+    let rows = context.ledger.row(&scope.job.flow, &parents).await?;
+    let excluded: HashSet<RecordKey> = parents
+        .into_iter()
+        .zip(rows)
+        .filter(|(_, row)| row.as_ref().is_some_and(|row| row.excluded))
+        .map(|(key, _)| key)
+        .collect();
+    Ok(records.into_iter().filter(|record| parent(record).is_none_or(|key| !excluded.contains(&key))).collect())
+}
+
+fn parent(record: &Record) -> Option<RecordKey> {
+    match record {
+        Record::Contact(contact) => Some(contact.parent_key()),
+        _ => None,
+    }
+}
+
+/// Firms in batches, with the contacts that changed together with them inside, to follow once the firm is there. Contacts whose firm did not
+/// change travel in batches of their own.
+fn batches(changed: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut firms: Vec<Record> = Vec::new();
+    let mut persons: Vec<Record> = Vec::new();
+    for record in changed {
+        match record {
+            // The page puts a vendor's contacts right behind it.
+            Record::Contact(contact) => match firms.last_mut() {
+                Some(Record::Vendor(vendor)) if vendor.key() == contact.parent_key() => vendor.contacts.push(contact),
+                _ => persons.push(Record::Contact(contact)),
+            },
+            firm => firms.push(firm),
+        }
+    }
+    [firms, persons].iter().flat_map(|records| records.chunks(BATCH)).map(<[Record]>::to_vec).collect()
+}
+
+fn refuse_row(scope: &Scope<'_>, problem: RowProblem, digest: &mut Digest) -> Result<(), Fault> {
+    let about = problem.record_key(&scope.company);
+    let row = problem.key.clone();
+    refuse(scope, about, row, Fault::from(problem), digest)
+}
+
+/// Puts an order to read the row afresh on the shelf: replay after a correction then reads what stands there.
+fn refuse(
+    scope: &Scope<'_>,
+    about: Option<RecordKey>,
+    row: Option<RowKey>,
+    fault: Fault,
+    digest: &mut Digest,
+) -> Result<(), Fault> {
+    digest.refused += 1;
+    let found = match (row, about.as_ref().and_then(mlc_epicor::Entity::of_record)) {
+        (_, Some((entity, row))) => Some((entities::flow_entity(entity), row)),
+        (Some(row), None) => Some((scope.job.entity, row)),
+        (None, None) => None,
+    };
+    let order = match found {
+        Some((entity, row)) => {
+            let ask = Ask::Records { keys: vec![row.to_string()], about: about.clone() };
+            Order::of(&PollPage { entity, ask, ..scope.job.clone() })?
+        }
+        // A row without a readable key can only be found again by its page.
+        None => Order::of(scope.job)?.unique(UniqueKey::of(&format!("row_without_key/{}", scope.run.job_id))),
+    };
+    digest.shelve.push((order, fault));
+    digest.about.push(about);
+    Ok(())
+}
+
+async fn note_refused(context: &Context, scope: &Scope<'_>, digest: &Digest) -> Result<(), Fault> {
+    let notes: Vec<AuditNote> = digest
+        .shelve
+        .iter()
+        .zip(&digest.about)
+        .filter_map(|((_, fault), about)| {
+            Some(AuditNote {
+                key: about.clone()?,
+                action: Action::Refused,
+                version: None,
+                fingerprint: None,
+                target_id: None,
+                window: scope.window.clone(),
+                job: Some(scope.run.job_id.clone()),
+                at: context.clock.now(),
+                detail: Some(fault.cause()),
+            })
+        })
+        .collect();
+    Ok(context.ledger.note(&scope.job.flow, &notes).await?)
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod context;
+mod entities;
+mod flows;
+mod jobs;
+mod open;
+mod registry;
+
+pub use context::Context;
+pub use open::{OpenError, open, open_with_keys};
+pub use registry::registry;
