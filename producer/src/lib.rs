@@ -1,1 +1,18 @@
 #![doc = include_str!("../README.md")]
+
+mod arguments;
+mod command;
+mod failure;
+mod levels;
+mod open;
+mod output;
+mod person;
+mod schedule;
+
+pub use arguments::Arguments;
+pub use command::run;
+pub use failure::{Exit, Failure};
+pub use levels::refresh_levels;
+pub use open::{Rooms, open};
+pub use person::Person;
+pub use schedule::{InvalidSchedule, Ordered, Rhythm, Schedule, TickError, Ticker, order_poll};

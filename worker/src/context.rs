@@ -34,7 +34,8 @@ pub struct Context {
 impl Context {
     pub(crate) fn flow(&self, id: &FlowId) -> Result<&FlowSettings, Fault> {
         self.settings.flows.get(id).ok_or_else(|| {
-            let message = format!("flows.\"{id}\" is not configured any more: put it back into the settings, then replay");
+            let message =
+                format!("flows.\"{id}\" is not configured any more: put it back into the settings, then replay");
             Fault::new(FaultKind::Rejected, System::Connector, "settings", message).with_code("SETTINGS")
         })
     }
@@ -49,6 +50,13 @@ impl Context {
 
     pub(crate) async fn hubspot(&self, id: &ConnectionId) -> Result<HubspotClient, Fault> {
         self.connections.hubspot(id).await
+    }
+
+    /// After a refusal of the credentials the lane is held; whoever resumes it has set new ones, which the next job must find.
+    pub(crate) async fn note_refusal(&self, connection: &ConnectionId, fault: &Fault) {
+        if fault.kind == FaultKind::Unauthorized {
+            self.connections.forget_secrets(connection).await;
+        }
     }
 
     pub(crate) fn company_rules(&self, flow: &FlowId, to: &ConnectionId) -> Result<CompanyRules, Fault> {

@@ -6,11 +6,7 @@ use mlc_connections::Connections;
 use mlc_ledger::Ledger;
 use mlc_model::{Clock, Sealer};
 use mlc_queue::{Lane, Queue, QueueConfig};
-use mlc_runtime::{
-    metrics::Metrics,
-    redis::RedisHandle,
-    settings::Settings,
-};
+use mlc_runtime::{metrics::Metrics, redis::RedisHandle, settings::Settings};
 use mlc_vault::KeyRing;
 
 use crate::Context;
@@ -65,7 +61,6 @@ pub async fn open_with_keys(
     for (id, connection) in &settings.connections {
         queue.set_cap(&Lane::from(id.clone()), Some(connection.concurrency())).await?;
     }
-    let connections =
-        Connections::new(Arc::clone(&settings), redis.clone(), keys, metrics.clone(), Arc::clone(&clock));
+    let connections = Connections::new(Arc::clone(&settings), redis.clone(), keys, metrics.clone(), Arc::clone(&clock));
     Ok(Context { settings, queue, ledger: Ledger::new(redis), connections, metrics, clock })
 }

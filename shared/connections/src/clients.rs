@@ -45,11 +45,13 @@ struct Kept<C> {
     client: C,
     secrets: Secrets,
     read: Instant,
+    /// The secrets were refused: perhaps there are better ones by now.
+    stale: bool,
 }
 
 impl<C: Clone> Kept<C> {
     fn fresh(&self) -> Option<C> {
-        (self.read.elapsed() < SECRETS_FRESH_FOR).then(|| self.client.clone())
+        (!self.stale && self.read.elapsed() < SECRETS_FRESH_FOR).then(|| self.client.clone())
     }
 }
 
@@ -127,7 +129,7 @@ impl Connections {
                 EpicorClient::new(door, config, epicor::secrets(&secrets))?
             }
         };
-        kept.insert(id.clone(), Kept { client: client.clone(), secrets, read: Instant::now() });
+        kept.insert(id.clone(), Kept { client: client.clone(), secrets, read: Instant::now(), stale: false });
         Ok(client)
     }
 
@@ -150,8 +152,19 @@ impl Connections {
                 HubspotClient::new(door, config, hubspot::secrets(&secrets))?
             }
         };
-        kept.insert(id.clone(), Kept { client: client.clone(), secrets, read: Instant::now() });
+        kept.insert(id.clone(), Kept { client: client.clone(), secrets, read: Instant::now(), stale: false });
         Ok(client)
+    }
+
+    /// Reads the connection's secrets again before its next use: those in hand were refused. Without this a worker would go on with the old
+    /// ones for some seconds after a person has put them right, and hold the lane again.
+    pub async fn forget_secrets(&self, id: &ConnectionId) {
+        if let Some(kept) = self.shared.epicor.lock().await.get_mut(id) {
+            kept.stale = true;
+        }
+        if let Some(kept) = self.shared.hubspot.lock().await.get_mut(id) {
+            kept.stale = true;
+        }
     }
 
     /// How far the server's clock is ahead of ours, as its answers taught us; `None` before the first answer.
@@ -180,19 +193,28 @@ impl Connections {
         let system = config.system;
         let sealer: Arc<dyn Sealer> = self.shared.keys.clone();
         let shared = &self.shared;
-        let door =
-            Door::open(config, shared.redis.clone(), sealer, shared.metrics.clone(), Arc::clone(&shared.clock)).map_err(
-                |problem| Fault::new(FaultKind::Rejected, system, "settings", format!("connections.{id}: {problem}")),
-            )?;
+        let door = Door::open(config, shared.redis.clone(), sealer, shared.metrics.clone(), Arc::clone(&shared.clock))
+            .map_err(|problem| {
+                Fault::new(FaultKind::Rejected, system, "settings", format!("connections.{id}: {problem}"))
+            })?;
         doors.insert(id.clone(), door.clone());
         Ok(door)
     }
 }
 
 fn wrong_connection(id: &ConnectionId, exists: bool, wanted: System) -> Fault {
-    let problem = if exists { format!("connections.{id} is not of system {wanted}") } else { format!("connections.{id} is not configured") };
-    Fault::new(FaultKind::Rejected, System::Connector, "settings", format!("{problem}: correct the settings, then replay"))
-        .with_code("SETTINGS")
+    let problem = if exists {
+        format!("connections.{id} is not of system {wanted}")
+    } else {
+        format!("connections.{id} is not configured")
+    };
+    Fault::new(
+        FaultKind::Rejected,
+        System::Connector,
+        "settings",
+        format!("{problem}: correct the settings, then replay"),
+    )
+    .with_code("SETTINGS")
 }
 
 fn read_ca(id: &ConnectionId, settings: &EpicorConnection) -> Result<Option<Vec<u8>>, Fault> {

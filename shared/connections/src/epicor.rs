@@ -1,7 +1,7 @@
 //! Settings of an Epicor connection as its client wants them.
 
 use mlc_epicor::{
-    Address, ChangeSetting, EpicorAuth, EpicorConfig, EpicorSecrets, Entity, License, ModeSetting, OAuthGrant,
+    Address, ChangeSetting, Entity, EpicorAuth, EpicorConfig, EpicorSecrets, License, ModeSetting, OAuthGrant,
 };
 use mlc_model::{ConnectionId, Fault, FaultKind, System};
 use mlc_runtime::settings::{EpicorAuth as AuthSetting, EpicorConnection, EpicorLicense};
@@ -25,8 +25,8 @@ pub(crate) fn config(connection: &ConnectionId, settings: &EpicorConnection) -> 
     let wrong = |problem: String| {
         Fault::new(FaultKind::Rejected, System::Connector, "settings", format!("connections.{connection}: {problem}"))
     };
-    let address =
-        Address::parse(settings.base_url.as_str(), settings.company.clone()).map_err(|problem| wrong(problem.to_string()))?;
+    let address = Address::parse(settings.base_url.as_str(), settings.company.clone())
+        .map_err(|problem| wrong(problem.to_string()))?;
     let mut config = EpicorConfig::new(address);
     config.auth = match &settings.auth {
         AuthSetting::Basic => EpicorAuth::Basic,
@@ -43,9 +43,10 @@ pub(crate) fn config(connection: &ConnectionId, settings: &EpicorConnection) -> 
         EpicorLicense::WebServiceShared => License::WebServiceShared,
         EpicorLicense::Default => License::Default,
     };
-    config.zone = settings.server_time_zone.to_string().parse().map_err(|_| {
-        wrong(format!("server_time_zone `{}` is not known to the client", settings.server_time_zone))
-    })?;
+    config.zone =
+        settings.server_time_zone.to_string().parse().map_err(|_| {
+            wrong(format!("server_time_zone `{}` is not known to the client", settings.server_time_zone))
+        })?;
     config.page_rows = settings.page_rows;
     config.concurrency = settings.concurrency;
     // A rate below one a second would be no rate at all.

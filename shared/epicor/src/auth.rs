@@ -65,8 +65,8 @@ fn required(secret: &Option<SecretString>, name: &'static str) -> Result<SecretS
     match secret {
         Some(secret) if !secret.expose_secret().trim().is_empty() => Ok(secret.clone()),
         _ => {
-            let message =
-                format!("The secret `{name}` of this connection is not set. Set it with `mlc connection set-secret`.");
+            // The client, which knows the connection's name, adds what to do.
+            let message = format!("The secret `{name}` is not set.");
             Err(refused(&message)
                 .with_code(if name == "api_key" { code::BAD_API_KEY } else { code::BAD_LOGIN })
                 .with_field(name))

@@ -62,7 +62,11 @@ impl EpicorClient {
     /// # Errors
     /// `Unauthorized`, with the name in `field`, when a secret the login needs is not there.
     pub fn new(door: Door, config: EpicorConfig, secrets: EpicorSecrets) -> Result<Self, Fault> {
-        let credentials = auth::credentials(&config.address, &config.auth, &secrets)?;
+        let credentials = auth::credentials(&config.address, &config.auth, &secrets).map_err(|mut fault| {
+            let (connection, name) = (door.connection(), fault.field.as_deref().unwrap_or_default());
+            fault.message = format!("{} Run `mlc connection set-secret {connection} {name}`.", fault.message);
+            fault
+        })?;
         Ok(Self { door, inner: Arc::new(Inner { config, credentials, columns: RwLock::default() }) })
     }
 
@@ -99,16 +103,17 @@ impl EpicorClient {
     /// Reads the highest revision of a set, and the server's time with it.
     ///
     /// # Errors
-    /// As [`EpicorClient::fetch_page`]; `Rejected` also when the row that was sent cannot be read.
+    /// As [`EpicorClient::fetch_page`]; `Rejected` also when none of the newest rows can be read.
     pub async fn newest(&self, entity: Entity) -> Result<Newest, Fault> {
         let query = page_query(entity, None, &PageAsk::Newest, &self.shape(&[]));
         let page = self.fetch_page(entity, &query).await?;
         let server_time = page.server_time;
-        let mut revision = None;
-        for row in page.rows {
-            revision = revision.max(Some(row?.version.0));
+        let revision = page.rows.iter().flatten().map(|row| row.version.0).max();
+        match page.rows.into_iter().find_map(Result::err) {
+            // A window up to a lower revision loses nothing: the unreadable row belongs to the next one, and is reported there.
+            Some(problem) if revision.is_none() => Err(problem.into()),
+            _ => Ok(Newest { revision, server_time }),
         }
-        Ok(Newest { revision, server_time })
     }
 
     /// Counts the rows of a window; without one, of the whole set.

@@ -44,6 +44,15 @@ impl EntityColumns {
                 "Epicor's description of the service is not readable XML.",
             ));
         };
+        // A well-formed web page of a gateway is XML too.
+        if document.root_element().tag_name().name().eq_ignore_ascii_case("html") {
+            return Err(fault::transient(
+                operation,
+                200,
+                code::NOT_JSON,
+                "Epicor answered with a web page instead of the description of the service; something on the way answered in its place.",
+            ));
+        }
         let named = |tag: &str, name: &str| {
             document.descendants().find(|node| node.tag_name().name() == tag && node.attribute("Name") == Some(name))
         };

@@ -28,6 +28,8 @@ pub struct Page {
     pub count: Option<u64>,
     /// The server's `Date` header.
     pub server_time: Option<DateTime<Utc>>,
+    /// Key of the first row; `None` when it cannot be read.
+    pub first_key: Option<RowKey>,
     /// Key of the last row whose key could be read: where the walk by key goes on.
     pub last_key: Option<RowKey>,
 }
@@ -206,10 +208,10 @@ mod tests {
     }
 
     #[test]
-    fn the_version_counts_the_children_sent_along() {
+    fn the_version_is_the_rows_own_even_where_a_child_is_newer() {
         let page =
             read(r#"{"value":[{"VendorNum":5,"SysRevID":10,"VendCntMains":[{"SysRevID":12},{"SysRevID":null},7]}]}"#)
                 .unwrap();
-        assert_eq!(page.rows[0].as_ref().unwrap().version.0, 12);
+        assert_eq!(page.rows[0].as_ref().unwrap().version.0, 10);
     }
 }

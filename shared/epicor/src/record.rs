@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(vendor.key().as_str(), "EPIC06:VEND:118");
         assert_eq!((vendor.code.as_str(), vendor.address.line2, vendor.active), ("NORDBOLT", None, true));
         assert_eq!(vendor.address.postal_code.as_deref(), Some("55802"));
-        assert_eq!(vendor.version, Version(48_210_400));
+        assert_eq!(vendor.version, Version(48_210_377));
         assert_eq!(vendor.extra.get("CreditLimit").map(String::as_str), Some("1275.00"));
         assert_eq!(vendor.extra.get("Approved").map(String::as_str), Some("true"));
         assert!(!vendor.extra.contains_key("Tier_c"));

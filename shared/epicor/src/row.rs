@@ -9,7 +9,8 @@ use crate::{Cell, Entity, Fields, RowKey, query::REVISION_COLUMN};
 pub struct Row {
     /// Where it stands.
     pub key: RowKey,
-    /// Highest `SysRevID` of the row and of the children sent with it.
+    /// The row's own `SysRevID`. Children have versions of their own: the highest of both would fall when the newest child is deleted,
+    /// and the row would pass for an old one.
     pub version: Version,
     /// All columns that were sent.
     pub fields: Fields,
@@ -72,18 +73,7 @@ impl Row {
             Some(other) => return Err(place.problem("Company", "row.bad_key", &format!("holds {}", other.shape()))),
         }
         let own = place.int(&fields, REVISION_COLUMN)?;
-        let children = entity.expand().iter().filter_map(|child| match fields.get(*child) {
-            Some(Cell::List(rows)) => Some(rows),
-            _ => None,
-        });
-        let newest = children
-            .flatten()
-            .filter_map(|child| match child {
-                Cell::Object(fields) => place.int(fields, REVISION_COLUMN).ok(),
-                _ => None,
-            })
-            .fold(own, i64::max);
-        Ok(Self { key, version: Version(newest), fields })
+        Ok(Self { key, version: Version(own), fields })
     }
 
     pub(crate) fn place(&self, entity: Entity) -> Place {

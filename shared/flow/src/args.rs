@@ -91,7 +91,9 @@ impl Job for PollPage {
             Ask::Replay(window) => format!("replay:{window}"),
             Ask::Page { window, pass, start, .. } => match start {
                 PageStart::Skip(rows) => format!("page:{}:{pass}:{rows}", window.id),
-                PageStart::After(key) => format!("page:{}:{pass}:after:{}", window.id, key.as_deref().unwrap_or_default()),
+                PageStart::After(key) => {
+                    format!("page:{}:{pass}:after:{}", window.id, key.as_deref().unwrap_or_default())
+                }
             },
             Ask::Records { about: Some(record), .. } => format!("record:{record}"),
             Ask::Records { keys, about: None } => format!("records:{}", keys.join(" ")),
@@ -223,7 +225,13 @@ impl Job for PushRecord {
     /// A record that goes alone (refused before, or read afresh) must not stand on the shelf twice.
     fn unique_key(&self) -> Option<UniqueKey> {
         match self.records.as_slice() {
-            [only] => Some(UniqueKey::of(&format!("push_record/{}/{}/{}/{}", self.flow, only.key(), only.version(), self.waits))),
+            [only] => Some(UniqueKey::of(&format!(
+                "push_record/{}/{}/{}/{}",
+                self.flow,
+                only.key(),
+                only.version(),
+                self.waits
+            ))),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! How far each entity has been read, and by which change field.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use mlc_model::{ChangeField, ChangeMode, FlowId};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,23 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Where the next poll starts so that it also finds versions that became visible up to `overlap` after they were given.
+    /// `None` is the beginning.
+    ///
+    /// When the last window was opened, everything given longer than `overlap` before was visible to it or to one before:
+    /// what is needed is the mark that was current at that earlier instant. It does not help to count back from now: with a
+    /// pause longer than `overlap` between two polls that would be the last mark itself. While no mark is that old, the last
+    /// one does until the first window's stragglers must have arrived; then all is read once more.
+    pub fn start(&self, overlap: TimeDelta, now: DateTime<Utc>) -> Option<Mark> {
+        let Some(((first, _), (last, _))) = self.recent.first().zip(self.recent.last()) else { return Some(self.until) };
+        let older = self.recent.iter().rev().find(|(at, _)| *at <= *last - overlap);
+        match older {
+            Some((_, mark)) => Some(*mark),
+            None if now < *first + overlap => Some(self.until),
+            None => None,
+        }
+    }
+
     /// The newest mark that was current at `instant`; the oldest one remembered when all are younger.
     pub fn mark_at(&self, instant: DateTime<Utc>) -> Mark {
         let older = self.recent.iter().rev().find(|(at, _)| *at <= instant);
@@ -131,6 +148,32 @@ impl Ledger {
             .invoke_async(&mut self.connection())
             .await?;
         Ok(deleted > 0)
+    }
+
+    /// How often the versions of an entity have begun anew, because its database was replaced by an older copy.
+    ///
+    /// # Errors
+    /// `Redis`.
+    pub async fn epoch(&self, flow: &FlowId, entity: &str) -> Result<i64, LedgerError> {
+        let epoch: Option<i64> = redis::cmd("HGET")
+            .arg(self.keys(flow).meta())
+            .arg(format!("epoch:{entity}"))
+            .query_async(&mut self.connection())
+            .await?;
+        Ok(epoch.unwrap_or(0))
+    }
+
+    /// Begins the next epoch and returns its number.
+    ///
+    /// # Errors
+    /// `Redis`.
+    pub async fn begin_epoch(&self, flow: &FlowId, entity: &str) -> Result<i64, LedgerError> {
+        Ok(redis::cmd("HINCRBY")
+            .arg(self.keys(flow).meta())
+            .arg(format!("epoch:{entity}"))
+            .arg(1)
+            .query_async(&mut self.connection())
+            .await?)
     }
 
     /// Pins the change field of an entity, so that a later look at `$metadata` does not change it silently.

@@ -37,7 +37,7 @@ impl FlowKeys {
         format!("{}:audit", self.tag)
     }
 
-    /// HASH of counters and single values: `audit_records`, `windows`, `last_tick`.
+    /// HASH of counters and single values: `audit_records`, `windows`, `last_tick`, `epoch:<entity>`.
     pub(crate) fn meta(&self) -> String {
         format!("{}:meta", self.tag)
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod chain;
 mod checkpoint;
 mod error;
 mod keys;

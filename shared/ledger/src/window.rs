@@ -145,6 +145,11 @@ pub struct PageMark {
     pub highest_revision: Option<i64>,
     /// Requests it took.
     pub requests: u64,
+    /// What its first row is, as a number made from the key; the row that the page before ended with. `None` on a page that
+    /// repeats no row of its predecessor.
+    pub starts: Option<u64>,
+    /// What its last row is, likewise.
+    pub ends: Option<u64>,
 }
 
 /// Sums over the pages of the current pass (of the last pass, once the window is closed).
@@ -223,7 +228,8 @@ pub enum CloseOutcome {
         /// Pages there will be; `None` while unknown.
         expected: Option<u64>,
     },
-    /// The count differed during the pass, or after it: rows left and shifted the pages. Start another pass.
+    /// The count differed during the pass or after it, or the pages do not join: rows left and shifted them. Start another
+    /// pass.
     Unstable {
         /// Lowest count that a page saw; `None` when no page told one.
         lowest: Option<u64>,

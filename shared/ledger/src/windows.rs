@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 use crate::{
     CloseOutcome, CloseRequest, Ledger, LedgerError, NewWindow, Opened, PageMark, PageMode, PageState, PassTotals,
     Purpose, WINDOWS_KEPT, WindowRow, WindowState,
+    chain::Chain,
     checkpoint::RECENT_KEPT,
-    keys,
+    keys::{self, FlowKeys},
     packing::{pack_i64, unpack_i64},
     scripts,
 };
@@ -162,6 +163,7 @@ impl Ledger {
         for count in [page.read, page.changed, page.unchanged, page.superseded, page.refused, page.excluded] {
             call.arg(count);
         }
+        call.arg(text(page.starts)).arg(text(page.ends));
         let code: i64 = call.invoke_async(&mut self.connection()).await?;
         let row = self.window(id).await?.filter(|_| code >= 0);
         let totals = row.ok_or_else(|| LedgerError::NoSuchWindow(id.clone()))?.totals;
@@ -198,6 +200,10 @@ impl Ledger {
         if request.mark.is_some_and(|mark| !mark.fits(change_field.mode)) {
             return Err(LedgerError::unreadable("mark", format!("it is not in the unit of {change_field}")));
         }
+        if self.is_torn(&row, &keys, number, request.pass).await? {
+            let (lowest, highest) = (row.totals.rows_low, row.totals.rows_high);
+            return Ok(CloseOutcome::Unstable { lowest, highest, after: request.rows_after });
+        }
         self.confirm_durable().await?;
         let field = serde_json::to_string(change_field).map_err(|error| LedgerError::unreadable(WHAT, error))?;
         let answer: Vec<String> = scripts::CLOSE_WINDOW
@@ -226,6 +232,20 @@ impl Ledger {
             "unstable" => CloseOutcome::Unstable { lowest: count(1), highest: count(2), after: request.rows_after },
             _ => return Err(LedgerError::NoSuchWindow(id.clone())),
         })
+    }
+
+    /// Whether a complete pass left a gap between two of its pages.
+    async fn is_torn(&self, row: &WindowRow, keys: &FlowKeys, number: u64, pass: u32) -> Result<bool, LedgerError> {
+        let totals = &row.totals;
+        let is_whole = totals.expected_pages.is_some_and(|expected| totals.pages >= expected);
+        let is_current = row.state == WindowState::Open && row.pass == pass && row.mode == PageMode::Skip;
+        if totals.pages < 2 || !is_whole || !is_current {
+            return Ok(false);
+        }
+        let marks: HashMap<u64, String> =
+            redis::cmd("HGETALL").arg(keys.pages(number)).query_async(&mut self.connection()).await?;
+        let chain = Chain::read(&marks).ok_or_else(|| missing("pages", "a mark cannot be read"))?;
+        Ok(!chain.holds(totals.rows_low))
     }
 
     /// Gives an open window up. True when it was open; the checkpoint stays where it is.

@@ -54,7 +54,7 @@ pub struct Vendor {
     pub active: bool,
     /// Persons at the vendor itself.
     pub contacts: Vec<Contact>,
-    /// Newest of the row's and its contacts' versions.
+    /// The row's version; contacts have their own.
     pub version: Version,
     /// Columns asked for by extra mappings in the settings, as texts. Null = left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Version of one record at its source; only ever compared with versions of the same record.
 ///
-/// From Epicor it is the row's `SysRevID` (highest of the row and of the children sent with it). Sources without one
+/// From Epicor it is the row's `SysRevID`. Sources without one
 /// give milliseconds since the epoch of their change stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

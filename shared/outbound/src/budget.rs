@@ -58,9 +58,10 @@ impl BudgetConfig {
         Self { family, kind: BudgetKind::Daily { limit, offset } }
     }
 
-    /// A limit of requests in flight, with a lease of ten seconds.
+    /// A limit of requests in flight, with a lease of four seconds: the jobs of a worker that died go on elsewhere within ten
+    /// seconds, and they need its places.
     pub fn concurrency(family: &'static str, max: u32) -> Self {
-        Self { family, kind: BudgetKind::Concurrency { max, lease: Duration::from_secs(10) } }
+        Self { family, kind: BudgetKind::Concurrency { max, lease: Duration::from_secs(4) } }
     }
 
     pub(crate) fn check(&self) -> Result<(), DoorError> {

@@ -58,10 +58,8 @@ fn workers_config(concurrency: usize) -> WorkersConfig {
 #[expect(clippy::print_stdout, reason = "the result of a measuring program")]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let options: HashMap<&str, &str> = arguments
-        .chunks(2)
-        .filter_map(|pair| Some((pair[0].strip_prefix("--")?, pair.get(1)?.as_str())))
-        .collect();
+    let options: HashMap<&str, &str> =
+        arguments.chunks(2).filter_map(|pair| Some((pair[0].strip_prefix("--")?, pair.get(1)?.as_str()))).collect();
     let number = |name: &str, default: usize| options.get(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let settings = RedisSettings {
         url: options.get("redis-url").unwrap_or(&"redis://127.0.0.1:6379").to_string(),

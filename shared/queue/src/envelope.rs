@@ -63,7 +63,8 @@ impl Envelope {
 
     /// Reads the line; the rest of `stored` is the sealed payload.
     pub(crate) fn read<'a>(id: &str, stored: &'a [u8]) -> Result<(Self, &'a [u8]), QueueError> {
-        let unreadable = |why: &str| QueueError::Unreadable { what: format!("envelope of job {id}"), why: why.to_owned() };
+        let unreadable =
+            |why: &str| QueueError::Unreadable { what: format!("envelope of job {id}"), why: why.to_owned() };
         let end = stored.iter().position(|byte| *byte == b'\n').ok_or_else(|| unreadable("it has no first line"))?;
         let line = std::str::from_utf8(&stored[..end]).map_err(|_| unreadable("its first line is not text"))?;
         let mut words = line.split(' ');
@@ -71,7 +72,8 @@ impl Envelope {
             return Err(unreadable("its form is not version 1"));
         }
         let mut word = |what: &str| words.next().ok_or_else(|| unreadable(&format!("{what} is missing")));
-        let number = |text: &str, what: &str| text.parse::<u64>().map_err(|_| unreadable(&format!("{what} is no number")));
+        let number =
+            |text: &str, what: &str| text.parse::<u64>().map_err(|_| unreadable(&format!("{what} is no number")));
         let optional = |text: &str| (text != "-").then(|| text.to_owned());
         let envelope = Self {
             lane: Lane::parse(word("lane")?)?,
@@ -232,7 +234,9 @@ mod tests {
 
     #[test]
     fn a_broken_line_is_an_error_and_no_panic() {
-        for stored in [&b""[..], b"1", b"1 lane\n", b"2 a 1 k - 0 0 0 0 - - -\n", b"1 A! 1 k - 0 0 0 0 - - -\n", b"\xff\n"] {
+        for stored in
+            [&b""[..], b"1", b"1 lane\n", b"2 a 1 k - 0 0 0 0 - - -\n", b"1 A! 1 k - 0 0 0 0 - - -\n", b"\xff\n"]
+        {
             assert!(Envelope::read("x", stored).is_err());
         }
     }

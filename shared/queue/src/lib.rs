@@ -18,6 +18,11 @@ mod shelf_record;
 mod store;
 mod verb;
 
+#[cfg(test)]
+mod invariants;
+#[cfg(test)]
+extern crate self as mlc_queue;
+
 pub use context::{JobContext, LeaseWatch};
 pub use error::QueueError;
 pub use history::{AttemptNote, ReplayNote};
@@ -29,5 +34,6 @@ pub use queue::{Enqueued, Queue, QueueConfig};
 pub use registry::Registry;
 pub use run::{Workers, WorkersConfig};
 pub use store::{
-    Cause, DeadFilter, DeadLetter, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing, Page, QueueStats, Replayed,
+    Cause, DeadFilter, DeadLetter, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing, Page, QueueStats,
+    Replayed,
 };

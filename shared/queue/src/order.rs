@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use mlc_model::{Fault, JobId, Sealer};
+use mlc_model::{Clock as _, Fault, JobId, Sealer, SystemClock};
 
 use crate::{Job, Lane, Priority, UniqueKey, envelope::Envelope, job_ids};
 
@@ -39,7 +39,7 @@ impl Order {
             Fault::defect("queue.order", format!("the arguments of {} cannot be written: {error}", J::KIND))
         })?;
         Ok(Self {
-            id: job_ids::next(Utc::now().timestamp_millis()),
+            id: job_ids::next(SystemClock.now().timestamp_millis()),
             lane: job.lane(),
             priority: Priority::Normal,
             kind: J::KIND,
@@ -120,7 +120,7 @@ impl Order {
         };
         let bytes = envelope.seal(&self.id, &self.payload, sealer);
         // Delays travel as durations: the clocks of this machine and of Redis need not agree.
-        let delay_ms = self.due.map_or(0, |due| (due - Utc::now()).num_milliseconds().max(0));
+        let delay_ms = self.due.map_or(0, |due| (due - SystemClock.now()).num_milliseconds().max(0));
         Prepared { id: self.id.clone(), envelope, bytes, delay_ms }
     }
 }

@@ -107,7 +107,10 @@ mod tests {
     #[test]
     fn a_transient_fault_is_retried_until_the_attempts_are_used() {
         for kind in [FaultKind::Transient, FaultKind::Uncertain] {
-            assert!(matches!(after(fault(kind), 0), Step::Later { retry: true, history: History { attempts: 1, .. }, .. }));
+            assert!(matches!(
+                after(fault(kind), 0),
+                Step::Later { retry: true, history: History { attempts: 1, .. }, .. }
+            ));
             assert!(matches!(after(fault(kind), 1), Step::Later { .. }));
             assert!(matches!(after(fault(kind), 2), Step::Shelve { history: History { attempts: 3, .. }, .. }));
         }

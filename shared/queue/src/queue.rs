@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use mlc_model::{JobId, Sealer};
+use mlc_model::{Clock as _, JobId, Sealer, SystemClock};
 use mlc_runtime::{backoff::RetryPolicy, redis::RedisHandle};
 use redis::aio::ConnectionManager;
 
@@ -100,14 +100,17 @@ impl Queue {
         }
         let name = config.name.clone().unwrap_or_else(|| handle.namespace.clone());
         if name.is_empty() || name.contains(['{', '}', ':', ' ']) {
-            return Err(QueueError::Setting { key: "name", problem: "must not be empty nor contain braces, `:` or spaces" });
+            return Err(QueueError::Setting {
+                key: "name",
+                problem: "must not be empty nor contain braces, `:` or spaces",
+            });
         }
         let mut connection = handle.manager.clone();
         for verb in [&verb::ENQUEUE, &verb::TURN, &verb::EXTEND, &verb::REPLAY, &verb::DISCARD, &verb::LANE] {
             verb.load(&mut connection).await?;
         }
         let (secs, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
-        let skew = secs * 1000 + micros / 1000 - Utc::now().timestamp_millis();
+        let skew = secs * 1000 + micros / 1000 - SystemClock.now().timestamp_millis();
         let fsync = FsyncGate::open(&handle, &Keys::new(&name), config.confirm_fsync).await;
         Ok(Self(Arc::new(Inner {
             keys: Keys::new(&name),
@@ -135,7 +138,7 @@ impl Queue {
 
     /// Redis' time as far as we know it.
     pub(crate) fn now_ms(&self) -> i64 {
-        Utc::now().timestamp_millis() + self.0.skew_ms.load(Ordering::Relaxed)
+        SystemClock.now().timestamp_millis() + self.0.skew_ms.load(Ordering::Relaxed)
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -143,7 +146,7 @@ impl Queue {
     }
 
     pub(crate) fn learn_time(&self, redis_now_ms: i64) {
-        self.0.skew_ms.store(redis_now_ms - Utc::now().timestamp_millis(), Ordering::Relaxed);
+        self.0.skew_ms.store(redis_now_ms - SystemClock.now().timestamp_millis(), Ordering::Relaxed);
     }
 
     /// Field of a counter: day, kind, outcome.
@@ -154,6 +157,9 @@ impl Queue {
 
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("keys", &self.0.keys.prefix()).field("config", &self.0.config).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("keys", &self.0.keys.prefix())
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
     }
 }

@@ -45,12 +45,7 @@ where
 
 fn read<J: Job>(delivery: &Delivery, sealer: &dyn Sealer) -> Result<J, String> {
     if delivery.version > J::VERSION {
-        return Err(format!(
-            "{} has form {}, this worker knows up to {}",
-            delivery.kind,
-            delivery.version,
-            J::VERSION
-        ));
+        return Err(format!("{} has form {}, this worker knows up to {}", delivery.kind, delivery.version, J::VERSION));
     }
     let id = delivery.context.job_id.as_str();
     let payload = envelope::open(id, &delivery.kind, &delivery.sealed, sealer).map_err(|broken| broken.to_string())?;

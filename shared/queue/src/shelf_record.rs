@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(
             shelved.record,
             format!(
-                "1 hubspot-main push_record {} rejected 530 - 1\n{{\"kind\":\"rejected\",\"system\":\"connector\",\
+                "1 hubspot-main push_record {} rejected 521 - 1\n{{\"kind\":\"rejected\",\"system\":\"connector\",\
                  \"operation\":\"vendor_to_company\",\"field\":\"name\",\"message\":\"vendor 17 has no name\"}}",
                 shelved.cause
             )

@@ -93,10 +93,9 @@ pub(crate) mod answer {
     pub(crate) fn int(value: &Value) -> Result<i64, QueueError> {
         match value {
             Value::Int(n) => Ok(*n),
-            Value::BulkString(bytes) => std::str::from_utf8(bytes)
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| unexpected(value)),
+            Value::BulkString(bytes) => {
+                std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()).ok_or_else(|| unexpected(value))
+            }
             other => Err(unexpected(other)),
         }
     }

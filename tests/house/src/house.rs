@@ -10,8 +10,9 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use mlc_flow::{Ask, Extent, PollPage, flow_kind};
-use mlc_model::{ConnectionId, FlowId, SystemClock};
+use mlc_flow::{Ask, Entity, Extent, PollPage, flow_kind};
+use mlc_ledger::WindowRow;
+use mlc_model::{Clock, ConnectionId, FlowId, SystemClock};
 use mlc_queue::{DeadFilter, DeadLetter, Lane, Order, Page, Priority, Workers, WorkersConfig};
 use mlc_runtime::{metrics::Metrics, readiness::Readiness, settings::Settings, shutdown::Shutdown};
 use mlc_simulators::{
@@ -30,6 +31,12 @@ pub const VENDORS: &str = "epicor_to_hubspot::vendors";
 pub const CUSTOMERS: &str = "epicor_to_hubspot::customers";
 /// The token that the simulated portal accepts.
 pub const TOKEN: &str = "pat-eu1-house-canary-token";
+/// The API key that the simulated Epicor accepts.
+pub const API_KEY: &str = "house-canary-api-key-7391";
+/// Its user.
+pub const USER: &str = "house-canary-user";
+/// That user's password.
+pub const PASSWORD: &str = "house-canary-password-55";
 
 /// What differs between houses.
 #[derive(Debug, Clone)]
@@ -54,6 +61,20 @@ pub struct HouseConfig {
     pub flow_lines: String,
     /// First delay between attempts.
     pub retry_base: &'static str,
+    /// Longest delay between attempts.
+    pub retry_cap: &'static str,
+    /// Extra lines for the section of `hubspot-main`.
+    pub hubspot_lines: String,
+    /// Further sections of the settings; `{epicor}` stands for the simulator's address.
+    pub more_sections: String,
+    /// Whether the portal is set up as `mlc ping --set-up` does it.
+    pub set_up: bool,
+    /// Time as the worker sees it; the simulators keep their own.
+    pub clock: Arc<dyn Clock>,
+    /// Calls per 10 s that the worker's budget for HubSpot allows.
+    pub burst: u32,
+    /// Extra lines for the section of the queue.
+    pub queue_lines: &'static str,
 }
 
 impl Default for HouseConfig {
@@ -69,6 +90,13 @@ impl Default for HouseConfig {
             hubspot: HubspotConfig::without_limits(),
             flow_lines: String::new(),
             retry_base: "100ms",
+            retry_cap: "5s",
+            hubspot_lines: String::new(),
+            more_sections: String::new(),
+            set_up: true,
+            clock: Arc::new(SystemClock),
+            burst: 250,
+            queue_lines: "",
         }
     }
 }
@@ -85,6 +113,10 @@ pub struct House {
     pub secrets: SecretStore,
     /// Whether the worker claims to be consuming.
     pub readiness: Readiness,
+    /// The settings as a file would hold them, for processes.
+    pub settings_text: String,
+    /// The vault's keys as `MLC_VAULT_KEYS` would hold them.
+    pub vault_keys: String,
     running: Vec<(Shutdown, JoinHandle<()>)>,
 }
 
@@ -112,15 +144,23 @@ impl House {
     /// # Errors
     /// As [`House::open`].
     pub async fn open_without_worker(config: HouseConfig) -> anyhow::Result<Self> {
-        let epicor = EpicorSim::start(EpicorConfig { profile: config.profile, ..EpicorConfig::default() }).await?;
+        let epicor = EpicorSim::start(EpicorConfig {
+            profile: config.profile,
+            api_key: API_KEY.to_owned(),
+            user: USER.to_owned(),
+            password: PASSWORD.to_owned(),
+            ..EpicorConfig::default()
+        })
+        .await?;
         let portal = HubspotConfig { token: TOKEN.to_owned(), ..config.hubspot.clone() };
         let hubspot = HubspotSim::start(portal).await?;
         let text = settings_text(&config, &epicor, &hubspot);
         let settings = Settings::parse("house.toml", &text, []).with_context(|| text.clone())?;
         let settings = Arc::new(settings);
-        let keys = Arc::new(KeyRing::parse(&KeyRing::generate_key())?);
+        let vault_keys = KeyRing::generate_key();
+        let keys = Arc::new(KeyRing::parse(&vault_keys)?);
         let context =
-            mlc_worker::open_with_keys(Arc::clone(&settings), Arc::clone(&keys), Metrics::new(), Arc::new(SystemClock))
+            mlc_worker::open_with_keys(Arc::clone(&settings), Arc::clone(&keys), Metrics::new(), Arc::clone(&config.clock))
                 .await?;
         let redis = mlc_runtime::redis::RedisHandle::connect(&settings.redis).await?;
         let secrets = SecretStore::new(redis, keys);
@@ -129,17 +169,42 @@ impl House {
             ("epicor-main", "user", epicor.config().user.clone()),
             ("epicor-main", "password", epicor.config().password.clone()),
             ("hubspot-main", "token", TOKEN.to_owned()),
+            ("hubspot-main", "client_id", config.hubspot.client_id.clone()),
+            ("hubspot-main", "client_secret", config.hubspot.client_secret.clone()),
+            ("hubspot-main", "refresh_token", config.hubspot.refresh_token.clone()),
         ] {
             secrets.set(&ConnectionId::parse(connection)?, name, SecretString::from(secret)).await?;
         }
         let readiness = Readiness::default();
-        let house = Self { epicor, hubspot, context, secrets, readiness, running: Vec::new() };
-        house.set_up_hubspot().await?;
+        let house = Self {
+            epicor,
+            hubspot,
+            context,
+            secrets,
+            readiness,
+            settings_text: text,
+            vault_keys,
+            running: Vec::new(),
+        };
+        if config.set_up {
+            house.set_up_hubspot().await?;
+        }
         Ok(house)
     }
 
+    /// Puts a secret into the vault, as `mlc connection set-secret` does.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn set_secret(&self, connection: &str, name: &str, secret: &str) -> anyhow::Result<()> {
+        Ok(self.secrets.set(&ConnectionId::parse(connection)?, name, SecretString::from(secret)).await?)
+    }
+
     /// What `mlc ping --set-up` does.
-    async fn set_up_hubspot(&self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the portal refuses it.
+    pub async fn set_up_hubspot(&self) -> anyhow::Result<()> {
         let client = self.context.connections.hubspot(&ConnectionId::parse("hubspot-main")?).await?;
         client.set_up().await?;
         self.hubspot.reset_stats();
@@ -188,17 +253,25 @@ impl House {
     /// # Errors
     /// An unknown flow, or Redis.
     pub async fn order(&self, flow: &str, extent: Extent) -> anyhow::Result<()> {
-        let flow = FlowId::parse(flow)?;
-        for entity in flow_kind(&flow)?.entities {
-            let job = PollPage {
-                flow: flow.clone(),
-                entity: *entity,
-                from: ConnectionId::parse("epicor-main")?,
-                to: ConnectionId::parse("hubspot-main")?,
-                ask: Ask::Plan(extent),
-            };
+        for entity in flow_kind(&FlowId::parse(flow)?)?.entities {
+            let job = poll(flow, *entity, Ask::Plan(extent))?;
             self.context.queue.enqueue(&[Order::of(&job)?.priority(Priority::Person)]).await?;
         }
+        Ok(())
+    }
+
+    /// Orders that windows are read again, as `mlc window replay` would.
+    ///
+    /// # Errors
+    /// A window of another flow, or Redis.
+    pub async fn order_replays(&self, flow: &str, windows: &[WindowRow]) -> anyhow::Result<()> {
+        let mut orders = Vec::with_capacity(windows.len());
+        for row in windows {
+            let entity = Entity::parse(&row.entity).with_context(|| format!("entity {}", row.entity))?;
+            let job = poll(flow, entity, Ask::Replay(row.window.id.clone()))?;
+            orders.push(Order::of(&job)?.priority(Priority::Person));
+        }
+        self.context.queue.enqueue(&orders).await?;
         Ok(())
     }
 
@@ -234,7 +307,12 @@ impl House {
     /// # Errors
     /// When Redis does not answer.
     pub async fn dead_letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
-        Ok(self.context.queue.dead_letters(&DeadFilter::default(), &Page { limit: 1000, ..Page::default() }).await?.items)
+        Ok(self
+            .context
+            .queue
+            .dead_letters(&DeadFilter::default(), &Page { limit: 1000, ..Page::default() })
+            .await?
+            .items)
     }
 
     /// The lane of a connection.
@@ -254,6 +332,16 @@ impl Drop for House {
     }
 }
 
+fn poll(flow: &str, entity: Entity, ask: Ask) -> anyhow::Result<PollPage> {
+    Ok(PollPage {
+        flow: FlowId::parse(flow)?,
+        entity,
+        from: ConnectionId::parse("epicor-main")?,
+        to: ConnectionId::parse("hubspot-main")?,
+        ask,
+    })
+}
+
 fn settings_text(config: &HouseConfig, epicor: &EpicorSim, hubspot: &HubspotSim) -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let namespace = format!("house-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -268,10 +356,11 @@ allow_unsafe_persistence = {unsafe_persistence}
 
 [queue]
 lease = "{lease}s"
+{queue_lines}
 
 [retry]
 base = "{retry_base}"
-cap = "5s"
+cap = "{retry_cap}"
 
 [connections.epicor-main]
 system = "epicor"
@@ -285,10 +374,15 @@ concurrency = 4
 [connections.hubspot-main]
 system = "hubspot"
 base_url = "{hubspot}"
-burst = 250
+burst = {burst}
+{hubspot_lines}
 "#,
         lease = config.lease.as_secs(),
         retry_base = config.retry_base,
+        retry_cap = config.retry_cap,
+        hubspot_lines = config.hubspot_lines,
+        burst = config.burst,
+        queue_lines = config.queue_lines,
         epicor = epicor.base_url(),
         hubspot = hubspot.url(),
         page_rows = config.page_rows,
@@ -305,5 +399,6 @@ burst = 250
             config.flow_lines
         );
     }
+    text.push_str(&config.more_sections.replace("{epicor}", &epicor.base_url()));
     text
 }

@@ -3,5 +3,5 @@
 mod house;
 mod private_redis;
 
-pub use house::{CUSTOMERS, House, HouseConfig, TOKEN, VENDORS};
+pub use house::{API_KEY, CUSTOMERS, House, HouseConfig, PASSWORD, TOKEN, USER, VENDORS};
 pub use private_redis::{Persistence, PrivateRedis, shared_redis};

@@ -14,12 +14,19 @@ const SKIPPING_PASSES: u32 = 2;
 pub(crate) async fn run(context: &Context, job: CloseWindow, run: &JobContext) -> Outcome {
     match close(context, &job, run).await {
         Ok(outcome) => outcome,
-        Err(fault) => Outcome::Failed(fault),
+        Err(fault) => {
+            context.note_refusal(&job.from, &fault).await;
+            Outcome::Failed(fault)
+        }
     }
 }
 
 async fn close(context: &Context, job: &CloseWindow, run: &JobContext) -> Result<Outcome, Fault> {
     let Some(row) = context.ledger.window(&job.window.id).await? else { return Ok(Outcome::done()) };
+    if row.mode == PageMode::Skip && row.pass == job.pass && row.totals.read < job.expected_rows {
+        // Pages came back shorter than the first one promised: rows were skipped over.
+        return another_pass(context, job, run).await;
+    }
     let request = CloseRequest {
         pass: job.pass,
         rows_after: rows_after(context, job, &row).await?,

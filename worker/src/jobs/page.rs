@@ -6,7 +6,7 @@ use mlc_epicor::{Row, RowKey, RowProblem};
 use mlc_flow::{Ask, Entity, PollPage, PushRecord, Record};
 use mlc_ledger::{Action, AuditNote, Sighting, Verdict};
 use mlc_mapping::CompanyRules;
-use mlc_model::{CompanyCode, Fault, RecordKey, WindowId};
+use mlc_model::{CompanyCode, Fault, RecordKey, Version, WindowId};
 use mlc_queue::{JobContext, Order, UniqueKey};
 use mlc_runtime::settings::FlowSettings;
 
@@ -27,6 +27,15 @@ pub(crate) struct Scope<'a> {
     pub(crate) rules: CompanyRules,
     pub(crate) company: CompanyCode,
     pub(crate) window: Option<WindowId>,
+    /// How often row versions have begun anew at the source.
+    pub(crate) epoch: i64,
+}
+
+impl Scope<'_> {
+    /// A row version that is newer than every one of an earlier epoch. The versions themselves stay far below 2^48.
+    fn versioned(&self, version: Version) -> Version {
+        Version(version.0.saturating_add(self.epoch.saturating_mul(1 << 48)))
+    }
 }
 
 /// What a page came to.
@@ -121,19 +130,27 @@ impl Sorted {
             Entity::Vendors => {
                 let mut vendor = mlc_epicor::vendor(row, &scope.company, &extra)?;
                 let contacts = std::mem::take(&mut vendor.contacts);
+                vendor.version = scope.versioned(vendor.version);
                 self.records.push(Record::Vendor(vendor));
                 if scope.settings.contacts {
-                    self.records.extend(contacts.into_iter().map(Record::Contact));
+                    let versioned = contacts.into_iter().map(|mut contact| {
+                        contact.version = scope.versioned(contact.version);
+                        Record::Contact(contact)
+                    });
+                    self.records.extend(versioned);
                     self.problems.extend(mlc_epicor::vendor_contact_problems(row, &scope.company));
                 }
             }
             Entity::Customers => {
-                let customer = mlc_epicor::customer(row, &scope.company, &extra)?;
-                let wanted = customer.customer_type.as_ref().is_none_or(|kind| scope.settings.customer_types.contains(kind));
+                let mut customer = mlc_epicor::customer(row, &scope.company, &extra)?;
+                customer.version = scope.versioned(customer.version);
+                let wanted =
+                    customer.customer_type.as_ref().is_none_or(|kind| scope.settings.customer_types.contains(kind));
                 if wanted { self.records.push(Record::Customer(customer)) } else { self.excluded.push(customer.key()) }
             }
             Entity::CustomerContacts => {
-                let contact = mlc_epicor::contact(row, &scope.company)?;
+                let mut contact = mlc_epicor::contact(row, &scope.company)?;
+                contact.version = scope.versioned(contact.version);
                 self.records.push(Record::Contact(contact));
             }
         }
@@ -211,8 +228,13 @@ fn refuse(
             let ask = Ask::Records { keys: vec![row.to_string()], about: about.clone() };
             Order::of(&PollPage { entity, ask, ..scope.job.clone() })?
         }
-        // A row without a readable key can only be found again by its page.
-        None => Order::of(scope.job)?.unique(UniqueKey::of(&format!("row_without_key/{}", scope.run.job_id))),
+        // A row without a readable key can only be found again by reading its window again.
+        None => {
+            let ask = scope.window.clone().map_or_else(|| scope.job.ask.clone(), Ask::Replay);
+            let window = scope.window.as_ref().map_or_else(|| scope.run.job_id.to_string(), ToString::to_string);
+            let key = UniqueKey::of(&format!("row_without_key/{}/{}/{window}", scope.job.flow, scope.job.entity));
+            Order::of(&PollPage { ask, ..scope.job.clone() })?.unique(key)
+        }
     };
     digest.shelve.push((order, fault));
     digest.about.push(about);

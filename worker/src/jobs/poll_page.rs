@@ -3,14 +3,17 @@
 //! The first page of a pass counts the rows and spreads the rest over page jobs, which may run in parallel; when the pass turns out to be unstable,
 //! `close_window` starts another, and finally a walk by key.
 
+mod plan;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use mlc_epicor::{Cell, EpicorClient, Page, PageAsk, QueryShape, Row, RowKey, RowProblem, page_query};
+use mlc_epicor::{EpicorClient, Page, PageAsk, QueryShape, Row, RowKey, RowProblem, page_query};
 use mlc_flow::{Ask, CloseWindow, Extent, PageStart, PollPage};
 use mlc_ledger::{Mark, NewWindow, Opened, PageMark, PageMode, Purpose, WindowRow, WindowState};
 use mlc_model::{ChangeField, ChangeMode, Fault, FaultKind, System, Window, WindowBounds, WindowId};
-use mlc_queue::{JobContext, Order, Outcome, SnoozeReason};
+use mlc_queue::{JobContext, Order, Outcome, SnoozeReason, UniqueKey};
 use mlc_runtime::settings::EpicorConnection;
 
+use self::plan::unnumbered;
 use super::page::{Digest, Scope, digest};
 use crate::{context::Context, entities::epicor_entity};
 
@@ -23,14 +26,38 @@ const BACKPRESSURE_WAIT: TimeDelta = TimeDelta::seconds(2);
 pub(crate) async fn run(context: &Context, job: PollPage, run: &JobContext) -> Outcome {
     match poll(context, &job, run).await {
         Ok(outcome) => outcome,
-        Err(fault) => Outcome::Failed(fault),
+        Err(fault) => {
+            context.note_refusal(&job.from, &fault).await;
+            given_up(&job, run, fault)
+        }
+    }
+}
+
+/// A plan that cannot be carried out goes to the shelf under a unique key of its own: with its usual one it would stand in the way of every later
+/// poll, and the flow would be silent until somebody replays it.
+fn given_up(job: &PollPage, run: &JobContext, fault: Fault) -> Outcome {
+    let is_over = match fault.kind {
+        FaultKind::Rejected | FaultKind::Defect => true,
+        FaultKind::Transient | FaultKind::Uncertain => run.attempt >= run.max_attempts,
+        FaultKind::Limited | FaultKind::Unauthorized => false,
+    };
+    // A letter that was replayed keeps its history.
+    if !is_over || run.replays > 0 || !matches!(job.ask, Ask::Plan(_)) {
+        return Outcome::Failed(fault);
+    }
+    match Order::of(job) {
+        Ok(order) => {
+            let key = UniqueKey::of(&format!("poll_page/{}/{}/given_up/{}", job.flow, job.entity, fault.cause()));
+            Outcome::Done { then: Vec::new(), shelve: vec![(order.unique(key).priority(run.priority), fault)] }
+        }
+        Err(defect) => Outcome::Failed(defect),
     }
 }
 
 async fn poll(context: &Context, job: &PollPage, run: &JobContext) -> Result<Outcome, Fault> {
     let waits = !matches!(job.ask, Ask::Records { .. });
     if waits && context.lane_is_full(&job.to).await? {
-        return Ok(Outcome::Snooze { until: Utc::now() + BACKPRESSURE_WAIT, why: SnoozeReason::Backpressure });
+        return Ok(Outcome::Snooze { until: context.clock.now() + BACKPRESSURE_WAIT, why: SnoozeReason::Backpressure });
     }
     let mut source = Source::open(context, job, run).await?;
     match &job.ask {
@@ -62,7 +89,8 @@ impl<'a> Source<'a> {
         let rules = context.company_rules(&job.flow, &job.to)?;
         let extra: Vec<String> = rules.fields.values().cloned().collect();
         let shape = client.shape(&extra);
-        let scope = Scope { job, run, settings, rules, company: connection.company.clone(), window: None };
+        let epoch = context.ledger.epoch(&job.flow, job.entity.as_str()).await?;
+        let scope = Scope { job, run, settings, rules, company: connection.company.clone(), window: None, epoch };
         Ok(Self { context, job, run, client, connection, shape, scope })
     }
 
@@ -78,7 +106,10 @@ impl<'a> Source<'a> {
         }
         let choice = self.client.change_field(self.entity()).await?;
         tracing::info!(flow = %flow, entity, change_field = %choice.field, "Changes of {entity} are found by {}: {}", choice.field, choice.why);
-        self.context.ledger.pin_change_field(flow, entity, choice.field.clone(), &choice.why, self.context.clock.now()).await?;
+        self.context
+            .ledger
+            .pin_change_field(flow, entity, choice.field.clone(), &choice.why, self.context.clock.now())
+            .await?;
         Ok(choice.field)
     }
 
@@ -163,101 +194,6 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Freezes the bounds. `None` when nothing can have changed yet.
-    async fn bounds(&self, field: &ChangeField, extent: Extent) -> Result<Option<Planned>, Fault> {
-        let checkpoint = match extent {
-            Extent::Incremental => self.context.ledger.checkpoint(&self.job.flow, self.job.entity.as_str()).await?,
-            Extent::Full | Extent::Since(_) => None,
-        };
-        let overlap = TimeDelta::from_std(self.connection.overlap).unwrap_or(TimeDelta::minutes(2));
-        let since = checkpoint.map(|checkpoint| match checkpoint.until {
-            Mark::Time(_) => checkpoint.until,
-            // Versions are given at write and seen at commit: start where the checkpoint stood a while ago.
-            Mark::Revision(_) => checkpoint.mark_at(self.context.clock.now() - overlap),
-        });
-        let bounds = match (field.mode, since, extent) {
-            (ChangeMode::FullScan, ..) => WindowBounds::Everything { until: self.server_now().await? },
-            (ChangeMode::Revision, Some(Mark::Revision(since)), _) => return self.revisions_since(field, since).await.map(Some),
-            // Row versions know no instants: a person's `--since` reads everything, and what is unchanged is dropped.
-            (ChangeMode::Revision, ..) => {
-                WindowBounds::Revision { since: None, until: Some(self.client.newest(self.entity()).await?.revision.unwrap_or(0)) }
-            }
-            (mode, since, extent) => {
-                let since = match (extent, since) {
-                    (Extent::Since(at), _) => Some(at),
-                    (_, Some(Mark::Time(at))) => Some(at - overlap),
-                    _ => None,
-                };
-                return self.instants_since(field, mode, since).await;
-            }
-        };
-        Ok(Some(Planned { bounds, page: None }))
-    }
-
-    /// Row versions above `since`. What fits on one page was read in one consistent answer: it freezes the window by itself, in one request.
-    async fn revisions_since(&self, field: &ChangeField, since: i64) -> Result<Planned, Fault> {
-        let window = unnumbered(field, WindowBounds::Revision { since: Some(since), until: None })?;
-        let page = self.fetch(Some(&window), &PageStart::Skip(0)).await?;
-        let count = page.count.unwrap_or(page.received as u64);
-        if count == page.received as u64 {
-            let until = page.rows.iter().flatten().filter_map(revision).max().unwrap_or(since).max(since);
-            return Ok(Planned { bounds: WindowBounds::Revision { since: Some(since), until: Some(until) }, page: Some(page) });
-        }
-        let newest = self.client.newest(self.entity()).await?.revision.unwrap_or(since);
-        if newest < since {
-            // The database was replaced by an older copy: row versions went backwards and the checkpoint means nothing any more.
-            tracing::warn!(flow = %self.job.flow, entity = %self.job.entity, "Row versions went backwards: everything is read again");
-            return Ok(Planned { bounds: WindowBounds::Revision { since: None, until: Some(newest) }, page: None });
-        }
-        Ok(Planned { bounds: WindowBounds::Revision { since: Some(since), until: Some(newest) }, page: None })
-    }
-
-    /// Instants after `since`, up to the server's present time less a small lag. Its clock is known from earlier answers; the answer to the first page
-    /// tells whether that still holds, so that an ordinary poll is one request.
-    async fn instants_since(
-        &self,
-        field: &ChangeField,
-        mode: ChangeMode,
-        since: Option<DateTime<Utc>>,
-    ) -> Result<Option<Planned>, Fault> {
-        let lag = match mode {
-            ChangeMode::Timestamp => TimeDelta::from_std(self.connection.lag).unwrap_or(TimeDelta::seconds(5)),
-            _ => TimeDelta::zero(),
-        };
-        let mut now = match self.context.connections.server_skew(&self.job.from).await {
-            Some(skew) => self.context.clock.now() + skew,
-            None => self.server_now().await?,
-        };
-        loop {
-            let until = now - lag;
-            if since.is_some_and(|since| since >= until) {
-                return Ok(None);
-            }
-            let bounds = WindowBounds::Time { since, until };
-            let window = unnumbered(field, bounds)?;
-            let page = self.fetch(Some(&window), &PageStart::Skip(0)).await?;
-            match page.server_time {
-                // Its clock is behind what we expected: rows would still be stamped inside the window.
-                Some(told) if mode == ChangeMode::Timestamp && told < until => now = told,
-                // The day modes have no upper bound in their query; the mark must not run ahead of the server.
-                Some(told) => {
-                    let bounds = WindowBounds::Time { since, until: until.min(told) };
-                    return Ok(Some(Planned { bounds, page: Some(page) }));
-                }
-                None => return Ok(Some(Planned { bounds, page: Some(page) })),
-            }
-        }
-    }
-
-    /// The server's present time, by a small question.
-    async fn server_now(&self) -> Result<DateTime<Utc>, Fault> {
-        let answered = self.client.newest(self.entity()).await?.server_time;
-        answered.ok_or_else(|| {
-            Fault::new(FaultKind::Transient, System::Epicor, "poll_page.plan", "the server does not tell its time (no Date header), so a window cannot be frozen")
-                .with_code("epicor.no_date")
-        })
-    }
-
     async fn fetch(&self, window: Option<&Window>, start: &PageStart) -> Result<Page, Fault> {
         let query = page_query(self.entity(), window, &page_ask(start)?, &self.shape);
         self.client.fetch_page(self.entity(), &query).await
@@ -266,7 +202,12 @@ impl<'a> Source<'a> {
     async fn replay(mut self, id: &WindowId) -> Result<Outcome, Fault> {
         let ledger = &self.context.ledger;
         let Some(original) = ledger.window(id).await? else {
-            return Err(Fault::new(FaultKind::Rejected, System::Connector, "poll_page.replay", format!("window {id} is not in the ledger any more")));
+            return Err(Fault::new(
+                FaultKind::Rejected,
+                System::Connector,
+                "poll_page.replay",
+                format!("window {id} is not in the ledger any more"),
+            ));
         };
         let row = self
             .open_window(Purpose::Replay, original.window.change_field, original.window.bounds, Some(id.clone()))
@@ -289,22 +230,33 @@ impl<'a> Source<'a> {
         };
         self.scope.window = Some(window.id.clone());
         let (received, count, last_key) = (page.received as u64, page.count, page.last_key.clone());
-        let highest = page.rows.iter().flatten().filter_map(revision).max();
-        let rows = self.refined(page.rows, window);
+        let distinct = (page.received - page.duplicates) as u64;
+        let highest = page.rows.iter().flatten().map(|row| row.version.0).max();
+        let (mut rows, first_key) = (page.rows, page.first_key);
+        // Further pages repeat the last row of the one before, which has been dealt with there.
+        let repeats_one = matches!(start, PageStart::Skip(skip) if *skip > 0) && first_key.is_some();
+        if repeats_one {
+            rows.remove(0);
+        }
+        let read = distinct - u64::from(repeats_one);
+        let rows = self.refined(rows, window);
         let Digest { changed, unchanged, refused, mut then, shelve, .. } =
             digest(self.context, &self.scope, rows).await?;
 
         let (number, expected_pages, expected_rows) = match start {
             PageStart::Skip(0) => {
                 let rows = count.unwrap_or(received);
-                // A server whose own limit is below `$top` makes every page short: its length is the step.
-                let step = received.max(1);
-                let mut skip = step;
-                while received > 0 && skip < rows {
-                    then.push(self.page_order(window, pass, PageStart::Skip(skip), rows)?);
-                    skip += step;
+                if received == 0 && rows > 0 {
+                    let message = format!("the server counts {rows} rows and sends none");
+                    return Err(Fault::new(FaultKind::Transient, System::Epicor, "poll_page.page", message)
+                        .with_code("ROWS_MISSING"));
                 }
-                (0, Some(rows.div_ceil(step).max(1)), rows)
+                let skips = further_pages(distinct, rows);
+                let pages = skips.len() as u64 + 1;
+                for skip in skips {
+                    then.push(self.page_order(window, pass, PageStart::Skip(skip), rows)?);
+                }
+                (0, Some(pages), rows)
             }
             PageStart::Skip(skip) => (*skip, None, expected_rows),
             PageStart::After(_) => {
@@ -314,17 +266,25 @@ impl<'a> Source<'a> {
                     (number, Some(number + 1), number)
                 } else if last_key.is_none() {
                     let message = "no row of this page has a readable key, so the walk cannot go on";
-                    return Err(Fault::new(FaultKind::Rejected, System::Epicor, "poll_page.page", message).with_code("KEYS_UNREADABLE"));
+                    return Err(Fault::new(FaultKind::Rejected, System::Epicor, "poll_page.page", message)
+                        .with_code("KEYS_UNREADABLE"));
                 } else {
-                    let after = PageStart::After(last_key.map(|key| key.to_string()));
+                    let after = PageStart::After(last_key.as_ref().map(ToString::to_string));
                     then.push(self.page_order(window, pass, after, number + 1)?);
                     (number, None, number)
                 }
             }
         };
+        // A row without a readable key joins nothing: such a window is walked by key in the end.
+        let boundaries = match start {
+            PageStart::Skip(_) => {
+                (Some(boundary(first_key.as_ref())?.unwrap_or(0)), Some(boundary(last_key.as_ref())?.unwrap_or(1)))
+            }
+            PageStart::After(_) => (None, None),
+        };
         let mark = PageMark {
             skip: number,
-            read: received,
+            read,
             changed,
             unchanged,
             superseded: 0,
@@ -333,14 +293,16 @@ impl<'a> Source<'a> {
             rows_in_window: count,
             highest_revision: highest,
             requests: 1,
+            starts: boundaries.0,
+            ends: boundaries.1,
         };
         let state = self.context.ledger.record_page(&window.id, pass, mark, expected_pages).await?;
         if state.complete {
             then.push(self.close_order(window, pass, expected_rows)?);
         }
         tracing::info!(
-            flow = %self.job.flow, entity = %self.job.entity, window = %window.id, pass, page = number, read = received, changed, unchanged, refused,
-            "Read {received} rows, {changed} changed"
+            flow = %self.job.flow, entity = %self.job.entity, window = %window.id, pass, page = number, read, changed, unchanged, refused,
+            "Read {read} rows, {changed} changed"
         );
         Ok(Outcome::Done { then, shelve })
     }
@@ -363,7 +325,9 @@ impl<'a> Source<'a> {
         let rows = self.client.fetch_records(self.entity(), &keys, &self.shape).await?;
         if rows.is_empty() {
             let message = "the row does not exist at the source any more; discard this if that is right";
-            return Err(Fault::new(FaultKind::Rejected, System::Epicor, "poll_page.records", message).with_code("ROW_GONE"));
+            return Err(
+                Fault::new(FaultKind::Rejected, System::Epicor, "poll_page.records", message).with_code("ROW_GONE")
+            );
         }
         let Digest { then, mut shelve, .. } = digest(self.context, &self.scope, rows).await?;
         if let Ask::Records { about: Some(about), .. } = &self.job.ask
@@ -395,17 +359,29 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Frozen bounds, and the first page where planning had to read it.
-struct Planned {
-    bounds: WindowBounds,
-    page: Option<Page>,
+/// Where the pages behind the first one start, which held `first` rows. Each repeats the last row of the one before, so that a gap shows, and the last
+/// one is not full, so that its end is the window's. A server whose own limit is below `$top` makes every page short, and a row that is served twice
+/// makes one longer: what counts is the number of different rows.
+fn further_pages(first: u64, rows: u64) -> Vec<u64> {
+    let mut skips = Vec::new();
+    if rows > first {
+        let step = first.saturating_sub(1).max(1);
+        let mut skip = step;
+        while skip + first <= rows {
+            skips.push(skip);
+            skip += step;
+        }
+        skips.push(skip);
+    }
+    skips
 }
 
-/// A window that the ledger has not numbered yet.
-fn unnumbered(field: &ChangeField, bounds: WindowBounds) -> Result<Window, Fault> {
-    let defect = |problem: String| Fault::defect("poll_page.plan", problem);
-    let id = WindowId::parse("unnumbered").map_err(|problem| defect(problem.to_string()))?;
-    Window::new(id, field.clone(), bounds).map_err(|problem| defect(problem.to_string()))
+/// A row's key as the number that pages are held against each other by.
+fn boundary(key: Option<&RowKey>) -> Result<Option<u64>, Fault> {
+    let Some(key) = key else { return Ok(None) };
+    let print = Fingerprint::of(&key.to_string()).map_err(|problem| Fault::defect("poll_page.page", problem.to_string()))?;
+    let [a, b, c, d, e, f, g, h, ..] = print.0;
+    Ok(Some(u64::from_be_bytes([a, b, c, d, e, f, g, h])))
 }
 
 fn first_start(mode: PageMode) -> PageStart {
@@ -418,18 +394,15 @@ fn first_start(mode: PageMode) -> PageStart {
 fn page_ask(start: &PageStart) -> Result<PageAsk, Fault> {
     let defect = |problem: String| Fault::defect("poll_page.page", problem);
     Ok(match start {
-        PageStart::Skip(skip) => PageAsk::Skip { skip: u32::try_from(*skip).map_err(|problem| defect(problem.to_string()))? },
+        PageStart::Skip(skip) => {
+            PageAsk::Skip { skip: u32::try_from(*skip).map_err(|problem| defect(problem.to_string()))? }
+        }
         PageStart::After(key) => {
-            let key = key.as_ref().map(|key| key.parse::<RowKey>().map_err(|problem| defect(problem.to_string()))).transpose()?;
+            let key = key
+                .as_ref()
+                .map(|key| key.parse::<RowKey>().map_err(|problem| defect(problem.to_string())))
+                .transpose()?;
             PageAsk::After { key }
         }
     })
-}
-
-/// The row's own `SysRevID`. Its version may be higher: that of a contact sent with it, which no window of vendors is bounded by.
-fn revision(row: &Row) -> Option<i64> {
-    match row.fields.get("SysRevID") {
-        Some(Cell::Number(digits) | Cell::Text(digits)) => digits.parse().ok(),
-        _ => None,
-    }
 }

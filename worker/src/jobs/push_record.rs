@@ -33,9 +33,13 @@ const BISECT_FROM_ATTEMPT: u32 = 3;
 /// Runs one job.
 pub(crate) async fn run(context: &Context, job: PushRecord, run: &JobContext) -> Outcome {
     let mut then = FollowUps::default();
+    let target = job.to.clone();
     match push(context, job, run, &mut then).await {
         Ok(()) => Outcome::Done { then: then.orders, shelve: then.shelved },
-        Err(fault) => Outcome::Failed(fault),
+        Err(fault) => {
+            context.note_refusal(&target, &fault).await;
+            Outcome::Failed(fault)
+        }
     }
 }
 
@@ -133,12 +137,15 @@ async fn with_companies(
     if parents.is_empty() {
         return Ok(batch);
     }
-    let companies = context.ledger.link(&job.flow, &parents).await?;
+    let firms = context.ledger.row(&job.flow, &parents).await?;
     let mut ready = Vec::with_capacity(batch.len());
     let mut waiting = Vec::new();
-    for (one, company) in batch.into_iter().zip(companies) {
-        match company {
+    for (one, firm) in batch.into_iter().zip(firms) {
+        // The page of a person can be read before that of the firm, so only now it may be known that the firm stays out.
+        let excluded = firm.as_ref().is_some_and(|firm| firm.excluded);
+        match firm.and_then(|firm| firm.target) {
             Some(company) => ready.push(one.with_company(company)),
+            None if excluded => {}
             None if job.waits < MAX_WAITS => waiting.push(one.record),
             None => {
                 let parent = one.parent().map(|key| key.to_string()).unwrap_or_default();
@@ -192,7 +199,7 @@ async fn settle(
             Err(fault) if matches!(fault.kind, FaultKind::Rejected | FaultKind::Defect) => {
                 context.metrics.records(job.flow.as_str(), "refused", 1);
                 note(context, job, run, &one.record, Action::Refused, Some(&fault)).await?;
-                then.shelved.push((again(job, vec![one.record], 0)?, fault));
+                then.shelved.push((after_the_cure(job, one.record, &fault)?, fault));
             }
             Err(fault) => unsettled.push((one.record, fault)),
         }
@@ -209,7 +216,8 @@ async fn settle(
             // Nothing was settled: the whole job goes again, with its attempts counted.
             return Err(fault.clone());
         }
-        let wait = unsettled.iter().filter_map(|(_, fault)| fault.retry_after()).max().unwrap_or(Duration::from_secs(2));
+        let wait =
+            unsettled.iter().filter_map(|(_, fault)| fault.retry_after()).max().unwrap_or(Duration::from_secs(2));
         let at = now + chrono::TimeDelta::from_std(wait).unwrap_or(BUSY);
         let records = unsettled.into_iter().map(|(record, _)| record).collect();
         then.orders.push(again(job, records, job.waits)?.priority(run.priority).at(at));
@@ -236,6 +244,15 @@ fn hand_on_contacts(job: &PushRecord, run: &JobContext, then: &mut FollowUps) ->
 
 fn again(job: &PushRecord, records: Vec<Record>, waits: u32) -> Result<Order, Fault> {
     Order::of(&job.with_records(records, waits))
+}
+
+/// The order that stands on the shelf for a record that the target refused. What is cured at the target goes as it is; a value is put right at the
+/// source, where it has to be read again.
+fn after_the_cure(job: &PushRecord, record: Record, fault: &Fault) -> Result<Order, Fault> {
+    match fault.code.as_deref() {
+        Some("PROPERTY_DOESNT_EXIST" | "KEY_NOT_UNIQUE" | "PATH_UNKNOWN") => again(job, vec![record], 0),
+        _ => read_afresh(job, &record),
+    }
 }
 
 /// The order that stands on the shelf for a record that cannot be mapped: read it again at the source, where it will have been put right.

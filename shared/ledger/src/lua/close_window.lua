@@ -30,8 +30,13 @@ if ARGV[4] ~= '' then
   -- Marks of two change fields cannot be compared; only a reset lets the entity change its field.
   if (not field or field == ARGV[5]) and not (high and older(ARGV[4], high)) then
     local opened = tonumber(redis.call('HGET', window, 'opened_at'))
-    local recent = (redis.call('HGET', KEYS[4], 'recent') or '')
-      .. struct.pack('>I4I4', math.floor(opened / 4294967296), opened % 4294967296) .. ARGV[4]
+    local recent = redis.call('HGET', KEYS[4], 'recent') or ''
+    -- Polls in quick succession must not push out the marks of minutes ago: of those within five seconds the last one stays.
+    if #recent >= 32 then
+      local high_half, low_half = struct.unpack('>I4I4', string.sub(recent, -32, -25))
+      if opened - (high_half * 4294967296 + low_half) < 5000 then recent = string.sub(recent, 1, -17) end
+    end
+    recent = recent .. struct.pack('>I4I4', math.floor(opened / 4294967296), opened % 4294967296) .. ARGV[4]
     redis.call('HSET', KEYS[4], 'field', ARGV[5], 'high', ARGV[4],
       'recent', string.sub(recent, -16 * tonumber(ARGV[6])))
     if not high or high ~= ARGV[4] then moved = 1 end

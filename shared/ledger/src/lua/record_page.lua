@@ -1,7 +1,7 @@
 -- Marks one page of a pass as read. The same page again replaces its mark.
 -- KEYS    window, pages (HASH skip -> counts)
 -- ARGV    pass, skip, expected pages or '', rows in the window or '', highest revision (8 bytes) or '', requests,
---         read, changed, unchanged, superseded, refused, excluded
+--         read, changed, unchanged, superseded, refused, excluded, first row or '', last row or '' (see chain.rs)
 -- result  -1 no such window; 0 not open, or at another pass; 1 marked; 2 marked and all pages are
 local COUNTS = { 'read', 'changed', 'unchanged', 'superseded', 'refused', 'excluded' }
 local window, pages = KEYS[1], KEYS[2]
@@ -18,7 +18,7 @@ for i = 1, #COUNTS do
   local change = tonumber(ARGV[6 + i]) - (earlier[i] or 0)
   if change ~= 0 then redis.call('HINCRBY', window, COUNTS[i], change) end
 end
-redis.call('HSET', pages, ARGV[2], table.concat(ARGV, ',', 7, 12))
+redis.call('HSET', pages, ARGV[2], table.concat(ARGV, ',', 7, 14))
 if ARGV[3] ~= '' then redis.call('HSET', window, 'expected', ARGV[3]) end
 if ARGV[4] ~= '' then
   local rows = tonumber(ARGV[4])

@@ -134,6 +134,20 @@ async fn a_lease_keeps_others_out_until_it_is_released() {
 }
 
 #[tokio::test]
+async fn a_rescued_job_takes_over_what_its_dead_run_held() {
+    let server = Server::start().await;
+    let (ledger, flow, hour) = (server.ledger(), flow(), Duration::from_secs(3600));
+    let one = [key(1)];
+    assert_eq!(ledger.lease(&flow, &one, "job1:9", hour).await.unwrap(), [true]);
+    assert_eq!(ledger.lease(&flow, &one, "job2:10", hour).await.unwrap(), [false]);
+    assert_eq!(ledger.lease(&flow, &one, "job1:10", hour).await.unwrap(), [true]);
+    // The dead run was only stalled: it neither takes the lease back nor frees it.
+    assert_eq!(ledger.lease(&flow, &one, "job1:9", hour).await.unwrap(), [false]);
+    ledger.release(&flow, &one, "job1:9").await.unwrap();
+    assert_eq!(ledger.lease(&flow, &one, "job2:11", hour).await.unwrap(), [false]);
+}
+
+#[tokio::test]
 async fn an_excluded_record_keeps_its_mark_until_it_is_delivered() {
     let server = Server::start().await;
     let (ledger, flow) = (server.ledger(), flow());

@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use mlc_model::{Clock as _, SystemClock};
 use mlc_runtime::{backoff::RetryPolicy, metrics::Metrics, readiness::Readiness};
 use redis::aio::ConnectionManager;
 use tokio::{
@@ -49,8 +50,8 @@ pub(crate) struct Parts {
 enum Supply {
     /// There may be more: claim with every turn.
     Perhaps,
-    /// Nothing, until the waiter answers.
-    Waiting,
+    /// Nothing, until the waiter answers, who asked for so many jobs.
+    Waiting(usize),
 }
 
 pub(crate) struct Pump {
@@ -93,7 +94,7 @@ impl Pump {
     async fn run(mut self) {
         loop {
             self.collect();
-            let waiting = matches!(self.supply, Supply::Waiting);
+            let waiting = matches!(self.supply, Supply::Waiting(_));
             if self.stop_at.is_some() && self.permits_taken == 0 && self.settled.is_empty() && !waiting {
                 return;
             }
@@ -152,7 +153,7 @@ impl Pump {
                 ticket.history.clone().unwrap_or_default(),
                 ticket.envelope.max_attempts,
                 self.parts.queue.config().retry,
-                chrono::Utc::now(),
+                SystemClock.now(),
                 rand::random(),
             ),
         };
@@ -224,7 +225,11 @@ impl Pump {
             let full = bytes.saturating_mul(10) >= budget.saturating_mul(8);
             let before = self.parts.queue.0.shelf_alarm.swap(full, std::sync::atomic::Ordering::Relaxed);
             if full && !before {
-                error!(bytes, budget, "The dead-letter shelf is more than 80 % full: replay or discard letters, or raise the budget");
+                error!(
+                    bytes,
+                    budget,
+                    "The dead-letter shelf is more than 80 % full: replay or discard letters, or raise the budget"
+                );
             }
         }
     }
@@ -241,14 +246,22 @@ impl Pump {
         self.permits_taken += got;
         for broken in claim.broken {
             error!(job.id = %broken.ticket.id, why = broken.why, "Job {} cannot be read", broken.ticket.id);
-            let fault = mlc_model::Fault::defect("job.read", format!("cannot be read: {}", broken.why)).with_code("unreadable");
+            let fault =
+                mlc_model::Fault::defect("job.read", format!("cannot be read: {}", broken.why)).with_code("unreadable");
             let held = Arc::new(Held { ticket: broken.ticket, watch: LeaseWatch::default() });
-            self.settled.push(Settled::new(held, Step::Shelve { fault, history: History::default() }, &self.parts.queue));
+            self.settled.push(Settled::new(
+                held,
+                Step::Shelve { fault, history: History::default() },
+                &self.parts.queue,
+            ));
         }
         let runs: Vec<Run> = claim
             .jobs
             .into_iter()
-            .map(|job| Run { held: Arc::new(Held { ticket: job.ticket, watch: LeaseWatch::default() }), sealed: job.sealed })
+            .map(|job| Run {
+                held: Arc::new(Held { ticket: job.ticket, watch: LeaseWatch::default() }),
+                sealed: job.sealed,
+            })
             .collect();
         self.parts.renewal.add(runs.iter().map(|run| Arc::clone(&run.held)));
         if self.stop_at.is_some() {
@@ -272,24 +285,23 @@ impl Pump {
         let slow_poll = self.parts.queue.config().slow_poll;
         let due = self.next_due.map_or(slow_poll, |due| due.saturating_duration_since(Instant::now()));
         let rescue = self.parts.renewal.may_rescue();
-        self.waiter.arm(Wait { n: free.min(CLAIM_MAX), longest: due.min(slow_poll), rescue });
-        self.supply = Supply::Waiting;
+        let n = free.min(CLAIM_MAX);
+        self.waiter.arm(Wait { n, longest: due.min(slow_poll), rescue });
+        self.supply = Supply::Waiting(n);
     }
 
     async fn waited(&mut self, answer: Result<Claim, QueueError>) {
-        self.supply = Supply::Perhaps;
+        let asked = match std::mem::replace(&mut self.supply, Supply::Perhaps) {
+            Supply::Waiting(n) => n,
+            Supply::Perhaps => 0,
+        };
         match answer {
             Ok(claim) => {
                 self.failures = 0;
                 self.parts.readiness.beat();
-                // As many as were asked for at most; whether that was all is told by `next_ms`.
-                let more = claim.next_ms.is_none_or(|ms| ms > 0);
-                let asked = claim.jobs.len() + claim.broken.len() + usize::from(more);
                 self.claimed(claim, asked);
             }
-            Err(error) => {
-                self.failed(&error).await;
-            }
+            Err(error) => self.failed(&error).await,
         }
     }
 
@@ -299,7 +311,7 @@ impl Pump {
         for run in self.parts.inbox.drain() {
             self.hand_back(run);
         }
-        if let (Supply::Waiting, Some(id)) = (&self.supply, self.waiter.connection_id()) {
+        if let (Supply::Waiting(_), Some(id)) = (&self.supply, self.waiter.connection_id()) {
             let mut command = redis::cmd("CLIENT");
             command.arg("UNBLOCK").arg(id);
             if let Err(error) = command.query_async::<i64>(&mut self.connection).await {
@@ -321,7 +333,10 @@ impl Pump {
     }
 
     fn give_up(&mut self) {
-        warn!(jobs = self.permits_taken, "Redis could not be told about {} jobs; their leases end by themselves", self.permits_taken);
+        warn!(
+            jobs = self.permits_taken,
+            "Redis could not be told about {} jobs; their leases end by themselves", self.permits_taken
+        );
         self.permits_taken = 0;
         self.settled.clear();
         self.supply = Supply::Perhaps;
@@ -342,7 +357,9 @@ fn story(result: &Settled<Arc<Held>>) {
             info!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} is snoozed for {delay:?}: {why}");
         }
         Step::Release => info!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} is handed back"),
-        Step::Hold { .. } => debug!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} waits in its held lane"),
+        Step::Hold { .. } => {
+            debug!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} waits in its held lane")
+        }
         Step::Shelve { fault, .. } => log_letter(id.as_str(), kind, fault),
     }
     for (order, fault) in &result.shelve {

@@ -106,7 +106,8 @@ async fn wait_and_claim(
     pipe.cmd("BLPOP").arg(queue.keys().key("wake")).arg(format!("{seconds:.3}")).ignore();
     pipe.add_command(queue.claim_command(wait.n, wait.rescue));
     let answer = tokio::time::timeout(wait.longest + SLACK, pipe.query_async::<(Value,)>(open)).await;
-    let answer = answer.unwrap_or_else(|_| Err(RedisError::from((redis::ErrorKind::Io, "no answer to a blocking command"))));
+    let answer =
+        answer.unwrap_or_else(|_| Err(RedisError::from((redis::ErrorKind::Io, "no answer to a blocking command"))));
     match answer {
         Ok((reply,)) => queue.read_turn_claim(reply),
         Err(error) if is_unknown_script(&error) => {

@@ -15,6 +15,9 @@ use crate::{
     verb::{DISCARD, REPLAY, answer},
 };
 
+/// Members of a sorted set with their scores.
+type Scored = Vec<(String, f64)>;
+
 /// Letters read or moved per step.
 const STEP: usize = 100;
 /// Steps per page.
@@ -142,11 +145,13 @@ impl Queue {
             let key = self.keys().dead_cause(&hash);
             let mut pipe = redis::pipe();
             pipe.zcard(&key).zrange_withscores(&key, 0, 0).zrange_withscores(&key, -1, -1);
-            let (letters, first, last): (u64, Vec<(String, f64)>, Vec<(String, f64)>) =
-                pipe.query_async(&mut connection).await?;
+            let (letters, first, last): (u64, Scored, Scored) = pipe.query_async(&mut connection).await?;
             let (Some(first), Some(last)) = (first.into_iter().next(), last.into_iter().next()) else { continue };
-            let record: Option<Vec<u8>> =
-                redis::cmd("HGET").arg(self.keys().key("dead_record")).arg(&last.0).query_async(&mut connection).await?;
+            let record: Option<Vec<u8>> = redis::cmd("HGET")
+                .arg(self.keys().key("dead_record"))
+                .arg(&last.0)
+                .query_async(&mut connection)
+                .await?;
             let example = record.map(|record| read_fault(&record).message).unwrap_or_default();
             causes.push(Cause { hash, text, letters, example, first_at: instant(first.1), last_at: instant(last.1) });
         }
@@ -261,7 +266,16 @@ impl Queue {
         let until = until.map_or_else(|| "+inf".to_owned(), |at| at.to_string());
         let since = filter.since.map_or_else(|| "-inf".to_owned(), |at| at.timestamp_millis().to_string());
         let mut command = redis::cmd("ZRANGE");
-        command.arg(key).arg(until).arg(since).arg("BYSCORE").arg("REV").arg("LIMIT").arg(skip).arg(STEP).arg("WITHSCORES");
+        command
+            .arg(key)
+            .arg(until)
+            .arg(since)
+            .arg("BYSCORE")
+            .arg("REV")
+            .arg("LIMIT")
+            .arg(skip)
+            .arg(STEP)
+            .arg("WITHSCORES");
         Ok(command.query_async(&mut self.connection()).await?)
     }
 

@@ -30,7 +30,8 @@ impl Queue {
         let mut results = Vec::with_capacity(orders.len());
         for piece in orders.chunks(BATCH) {
             let now = self.now_ms();
-            let prepared: Vec<Prepared> = piece.iter().map(|order| order.prepare(now, self.0.sealer.as_ref())).collect();
+            let prepared: Vec<Prepared> =
+                piece.iter().map(|order| order.prepare(now, self.0.sealer.as_ref())).collect();
             results.extend(self.enqueue_prepared(&prepared).await?);
         }
         if !orders.is_empty() {
@@ -58,7 +59,9 @@ impl Queue {
             for order in &open {
                 *counters.entry(self.counter(&order.envelope.kind, "enqueued")).or_default() += 1;
             }
-            for order in orders.iter().filter(|order| order.envelope.unique.as_ref().is_some_and(|k| holders.contains_key(k))) {
+            for order in
+                orders.iter().filter(|order| order.envelope.unique.as_ref().is_some_and(|k| holders.contains_key(k)))
+            {
                 *counters.entry(self.counter(&order.envelope.kind, "duplicate")).or_default() += 1;
             }
             let size = open.iter().map(|order| order.bytes.len() + 100).sum();

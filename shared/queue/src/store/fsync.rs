@@ -39,7 +39,8 @@ impl FsyncGate {
         let Some(gate) = &self.0 else { return Ok(()) };
         let (done, confirmed) = oneshot::channel();
         let unconfirmed = || {
-            let error = redis::RedisError::from((redis::ErrorKind::Io, "the append-only file was not confirmed in time"));
+            let error =
+                redis::RedisError::from((redis::ErrorKind::Io, "the append-only file was not confirmed in time"));
             QueueError::Redis(error)
         };
         gate.send(done).map_err(|_| unconfirmed())?;

@@ -19,6 +19,9 @@ const STEP: isize = 200;
 /// Steps per page: a listing that finds little answers with a cursor instead of reading on for ever.
 const STEPS: usize = 50;
 
+/// A stored form that may be missing.
+type Bytes = Option<Vec<u8>>;
+
 /// Where a job stands. Every job is in exactly one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -133,8 +136,8 @@ impl Queue {
         pipe.hget(keys.key("job"), id.as_str()).hget(keys.key("history"), id.as_str());
         pipe.zscore(keys.key("dead"), id.as_str());
         pipe.zrange_withscores(keys.key("leased"), 0, -1);
-        let (stored, history, dead, leased): (Option<Vec<u8>>, Option<Vec<u8>>, Option<f64>, Vec<(String, f64)>) =
-            pipe.query_async(&mut self.connection()).await?;
+        let reply: (Bytes, Bytes, Option<f64>, Vec<(String, f64)>) = pipe.query_async(&mut self.connection()).await?;
+        let (stored, history, dead, leased) = reply;
         let Some(stored) = stored else { return Ok(None) };
         let (envelope, _) = Envelope::read(id.as_str(), &stored)?;
         let lease = leased.iter().find(|(member, _)| member.split(':').next() == Some(id.as_str()));
@@ -261,7 +264,7 @@ impl Queue {
     }
 
     /// Envelopes and histories of these ids.
-    pub(crate) async fn bodies(&self, ids: &[String]) -> Result<Vec<(Option<Vec<u8>>, Option<Vec<u8>>)>, QueueError> {
+    pub(crate) async fn bodies(&self, ids: &[String]) -> Result<Vec<(Bytes, Bytes)>, QueueError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }

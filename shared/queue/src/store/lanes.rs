@@ -70,11 +70,13 @@ impl Queue {
     /// [`QueueError::Redis`].
     pub async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
         let mut pipe = redis::pipe();
-        for hash in ["bytes", "caps", "paused", "held"] {
+        for hash in ["bytes", "caps", "paused", "held", "dead_count"] {
             pipe.hkeys(self.keys().key(hash));
         }
-        let names: Vec<Vec<String>> = pipe.query_async(&mut self.connection()).await?;
-        let names: BTreeSet<String> = names.into_iter().flatten().collect();
+        let fields: Vec<Vec<String>> = pipe.query_async(&mut self.connection()).await?;
+        // Fields of `dead_count` have the fault's kind behind the lane.
+        let name = |field: String| field.split('|').next().unwrap_or_default().to_owned();
+        let names: BTreeSet<String> = fields.into_iter().flatten().map(name).collect();
         let mut lanes = Vec::with_capacity(names.len());
         for name in names {
             lanes.push(self.lane(&Lane::parse(&name)?).await?);

@@ -194,7 +194,7 @@ impl Queue {
         holders: &HashMap<String, String>,
     ) {
         let (mut members, mut done, mut freed, mut old) = <(Section, Section, Section, Section)>::default();
-        let (mut front, mut notes, mut delays) = <(Section, Section, Section)>::default();
+        let (mut front, mut notes, mut delays) = <(Vec<&Ticket>, Section, Section)>::default();
         let (mut holds, mut shelf) = <(Section, Section)>::default();
         let mut lanes: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
         let mut counters: BTreeMap<String, i64> = BTreeMap::new();
@@ -223,9 +223,9 @@ impl Queue {
                     delays.push(format!("r:{priority}:{lane}:{id}"));
                     delays.push(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
                 }
-                Step::Release => [id, lane, priority].into_iter().for_each(|word| front.push(word)),
+                Step::Release => front.push(ticket),
                 Step::Hold { fault } => {
-                    [id, lane, priority].into_iter().for_each(|word| front.push(word));
+                    front.push(ticket);
                     holds.push(lane);
                     holds.push(super::lanes::stop_json("queue", &fault.to_string(), self.now()));
                 }
@@ -252,7 +252,13 @@ impl Queue {
             command.arg(lane).arg(running).arg(bytes);
         }
         orders::write_counters(command, &counters);
-        for section in [&front, &notes, &delays, &holds, &shelf] {
+        // They were claimed in this sequence and return in it.
+        front.sort_by_key(|ticket| ticket.token);
+        command.arg(3 * front.len());
+        for ticket in front {
+            command.arg(ticket.id.as_str()).arg(ticket.envelope.lane.as_str()).arg(ticket.envelope.priority.digit());
+        }
+        for section in [&notes, &delays, &holds, &shelf] {
             section.write(command);
         }
         let shelved: Vec<&Prepared> = shelved.into_iter().map(|(order, _)| order).collect();
@@ -269,13 +275,18 @@ impl Queue {
         let mut seen: HashSet<&str> = HashSet::new();
         let (mut then, mut shelved) = (Vec::new(), Vec::new());
         let mut admit = |order: &'a Prepared, accepted: &str| {
-            let free = order.envelope.unique.as_deref().is_none_or(|key| !holders.contains_key(key) && seen.insert(key));
-            *counters.entry(self.counter(&order.envelope.kind, if free { accepted } else { "duplicate" })).or_default() += 1;
+            let free =
+                order.envelope.unique.as_deref().is_none_or(|key| !holders.contains_key(key) && seen.insert(key));
+            *counters
+                .entry(self.counter(&order.envelope.kind, if free { accepted } else { "duplicate" }))
+                .or_default() += 1;
             free
         };
         for (_, result) in results {
             then.extend(result.then.iter().filter(|order| admit(order, "enqueued")));
-            shelved.extend(result.shelve.iter().filter(|(order, _)| admit(order, "dead")).map(|(order, fault)| (order, fault)));
+            shelved.extend(
+                result.shelve.iter().filter(|(order, _)| admit(order, "dead")).map(|(order, fault)| (order, fault)),
+            );
         }
         (then, shelved)
     }
@@ -365,4 +376,3 @@ fn read_job(id: &str, token: u64, stored: Option<Vec<u8>>, history: Option<Histo
     stored.drain(..head);
     Ok(Claimed { ticket, sealed: stored })
 }
-

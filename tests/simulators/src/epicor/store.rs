@@ -157,6 +157,12 @@ impl Store {
         store
     }
 
+    /// The clock behind the stamps, for hooks that let time pass.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The switches, to be turned while the simulator runs.
     pub fn switches_mut(&mut self) -> &mut Switches {
         &mut self.switches

@@ -85,6 +85,9 @@ pub struct Fault {
     /// Chance of each matching call, 0 to 1; `None` is always.
     #[serde(default)]
     pub probability: Option<f64>,
+    /// Only calls whose body holds this text: a record that the server chokes on in whatever batch it comes.
+    #[serde(default)]
+    pub body_contains: Option<String>,
     /// Matching calls that pass before the fault begins.
     #[serde(default)]
     pub skip: u32,
@@ -109,6 +112,7 @@ impl Fault {
             kind,
             times: None,
             probability: None,
+            body_contains: None,
             skip: 0,
             retry_after: None,
             delay_ms: None,
@@ -121,8 +125,9 @@ impl Fault {
         Self { times: Some(times), ..Self::always(route, kind) }
     }
 
-    fn matches(&self, call: &str) -> bool {
-        self.route == "*" || call.contains(&self.route)
+    fn matches(&self, call: &str, body: &[u8]) -> bool {
+        let holds = |text: &String| text.is_empty() || body.windows(text.len()).any(|part| part == text.as_bytes());
+        (self.route == "*" || call.contains(&self.route)) && self.body_contains.as_ref().is_none_or(holds)
     }
 }
 
@@ -135,9 +140,9 @@ pub(super) struct FaultList {
 
 impl FaultList {
     /// The fault to commit on this call (`METHOD path`), if any; it is counted.
-    pub(super) fn strike(&mut self, call: &str) -> Option<Fault> {
+    pub(super) fn strike(&mut self, call: &str, body: &[u8]) -> Option<Fault> {
         let at = self.switches.iter_mut().position(|fault| {
-            if !fault.matches(call) {
+            if !fault.matches(call, body) {
                 return false;
             }
             if fault.skip > 0 {

@@ -83,7 +83,7 @@ pub(super) async fn handle(
     let (latency, fault) = {
         let mut world = lock(&world);
         let asked = format!("{} {}", call.method, call.path);
-        (world.latency, world.faults.strike(&asked))
+        (world.latency, world.faults.strike(&asked, &call.body))
     };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;

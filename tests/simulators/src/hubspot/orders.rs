@@ -36,7 +36,7 @@ Control API (JSON, no token):
   POST   /__control/reset                          empty portal, fresh counters
   POST   /__control/reset-stats                    fresh counters only
   GET    /__control/faults                         switches that are on
-  POST   /__control/faults                         {route, kind, times | probability, skip, retry_after, delay_ms}
+  POST   /__control/faults                         {route, kind, times | probability, body_contains, skip, retry_after, delay_ms}
          kinds: 429_ten_secondly 429_daily 429_secondly 429_search 429_edge 423 477 500 502_html 503
                 504_html 521_html slow reset_before reset_after_write expired_token revoked_token
                 missing_scope truncated_json wrong_types html_200 huge_body 207_without_trace_ids

@@ -73,6 +73,14 @@ impl HubspotSim {
         views::records(&self.world().companies, usize::MAX, wanted)
     }
 
+    /// The unarchived company that holds this value in a unique property.
+    #[must_use]
+    pub fn company_by(&self, unique_property: &str, value: &str) -> Option<RecordView> {
+        let world = self.world();
+        let record = world.companies.get(world.companies.holder(unique_property, value)?)?;
+        Some(views::view(&world.companies, record))
+    }
+
     /// Unarchived contacts in the order of ids.
     #[must_use]
     pub fn contacts(&self) -> Vec<RecordView> {
@@ -83,6 +91,19 @@ impl HubspotSim {
     #[must_use]
     pub fn associations(&self) -> Vec<LinkView> {
         views::links(&self.world().links)
+    }
+
+    /// From now on every value written to this company property is kept; what was kept before is forgotten.
+    pub fn watch_company_property(&self, name: &str) {
+        let companies = &mut self.world().companies;
+        companies.watched = Some(name.to_owned());
+        companies.history.clear();
+    }
+
+    /// Every value that was written to the watched property, in the order of the writes, with the company's id.
+    #[must_use]
+    pub fn watched_writes(&self) -> Vec<(String, String)> {
+        self.world().companies.history.iter().map(|(id, value)| (id.to_string(), value.clone())).collect()
     }
 
     /// Counts of calls by route and status.

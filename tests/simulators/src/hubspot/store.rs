@@ -124,6 +124,10 @@ pub(super) struct Table {
     pub(super) counts: WriteCounts,
     /// How long search lags behind writes.
     pub(super) search_lag: Duration,
+    /// The property whose writes are kept in `history`.
+    pub(super) watched: Option<String>,
+    /// Every value the watched property was set to, in the order of the writes, with the record's id.
+    pub(super) history: Vec<(u64, String)>,
     names: HashMap<String, u16>,
     records: BTreeMap<u64, Record>,
     unique: HashMap<String, HashMap<String, u64>>,
@@ -140,6 +144,8 @@ impl Table {
             definitions: Definitions::built_in(kind),
             counts: WriteCounts::default(),
             search_lag,
+            watched: None,
+            history: Vec::new(),
             names: HashMap::new(),
             records: BTreeMap::new(),
             unique: HashMap::new(),
@@ -241,6 +247,9 @@ impl Table {
         let mut changed = new;
         for (name, value) in values {
             changed |= self.set(&mut record, &name, &value);
+            if self.watched.as_ref() == Some(&name) {
+                self.history.push((id, value));
+            }
         }
         if new
             && self.kind == Kind::Company

@@ -105,7 +105,7 @@ pub(super) fn stats(world: &World) -> Stats {
     }
 }
 
-fn view(table: &Table, record: &Record) -> RecordView {
+pub(super) fn view(table: &Table, record: &Record) -> RecordView {
     RecordView {
         id: record.id.to_string(),
         properties: table.all_values(record),

@@ -5,10 +5,7 @@ use mlc_model::Fault;
 
 use super::{Prepared, Written, prepare::Target};
 
-pub(super) async fn write(
-    client: &HubspotClient,
-    batch: &[Prepared],
-) -> Result<Vec<Result<Written, Fault>>, Fault> {
+pub(super) async fn write(client: &HubspotClient, batch: &[Prepared]) -> Result<Vec<Result<Written, Fault>>, Fault> {
     let inputs: Vec<CompanyInput> = batch
         .iter()
         .map(|prepared| match &prepared.target {

@@ -7,10 +7,7 @@ use mlc_model::{Fault, TargetId};
 
 use super::{Prepared, Written, prepare::Target};
 
-pub(super) async fn write(
-    client: &HubspotClient,
-    batch: &[Prepared],
-) -> Result<Vec<Result<Written, Fault>>, Fault> {
+pub(super) async fn write(client: &HubspotClient, batch: &[Prepared]) -> Result<Vec<Result<Written, Fault>>, Fault> {
     let mut inputs: Vec<ContactInput> = Vec::with_capacity(batch.len());
     let mut companies: Vec<TargetId> = Vec::with_capacity(batch.len());
     for prepared in batch {

@@ -1,0 +1,206 @@
+//! `mlc jobs`: what waits, runs or was given up.
+
+use clap::{Args, Subcommand, ValueEnum};
+use mlc_model::JobId;
+use mlc_queue::{AttemptNote, JobFilter, JobState, JobView};
+use mlc_runtime::settings::duration;
+use serde_json::json;
+
+use super::{Caller, gather, limit};
+use crate::{
+    Exit, Failure, Rooms,
+    output::{Output, instant, or_dash},
+};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Jobs {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List jobs, those that run first.
+    List(List),
+    /// Show one job with its attempts.
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only this connection.
+    #[arg(long)]
+    connection: Option<String>,
+    /// Only this state; without it, everything but the shelf.
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Only this kind of job, such as push_record.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only subjects that contain this text, in any case.
+    #[arg(long)]
+    subject: Option<String>,
+    /// Most jobs to list.
+    #[arg(long, default_value = "50", value_parser = limit)]
+    limit: usize,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// The job.
+    id: String,
+    /// Open its payload too. It holds business data; that you looked is recorded.
+    #[arg(long)]
+    payload: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum State {
+    Ready,
+    Delayed,
+    Running,
+    Dead,
+}
+
+impl From<State> for JobState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Ready => Self::Ready,
+            State::Delayed => Self::Delayed,
+            State::Running => Self::Running,
+            State::Dead => Self::Dead,
+        }
+    }
+}
+
+pub(crate) async fn run(command: Jobs, caller: &Caller) -> Result<Exit, Failure> {
+    let rooms = caller.open().await?;
+    match command.what {
+        None => list(command.list, &rooms, caller.output).await,
+        Some(What::List(options)) => list(options, &rooms, caller.output).await,
+        Some(What::Show(options)) => show(options, &rooms, caller.output).await,
+    }
+}
+
+async fn list(options: List, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
+    let lane = match &options.connection {
+        Some(name) => Some(rooms.lane(name).await?),
+        None => None,
+    };
+    let filtered = lane.is_some() || options.state.is_some() || options.kind.is_some() || options.subject.is_some();
+    let filter =
+        JobFilter { lane, state: options.state.map(JobState::from), kind: options.kind, subject: options.subject };
+    let filter = &filter;
+    let read = |page| async move { Ok(rooms.queue.jobs(filter, &page).await?) };
+    let (jobs, more) = gather(options.limit, read).await?;
+    output.json(&json!({ "items": jobs, "more": more }))?;
+    if jobs.is_empty() {
+        if filtered {
+            return Err(Failure::NothingMatched("no job matches; `mlc jobs` without a filter lists all".to_owned()));
+        }
+        output.line("No job waits or runs.")?;
+    }
+    let rows = jobs.iter().map(|job| {
+        [
+            job.id.to_string(),
+            state(job.state).to_owned(),
+            job.lane.to_string(),
+            job.kind.clone(),
+            or_dash(job.subject.as_deref()),
+            format!("{}/{}", job.attempts, job.max_attempts),
+            instant(job.enqueued_at),
+            or_dash(job.at.map(instant)),
+        ]
+    });
+    output.table(["ID", "STATE", "CONNECTION", "KIND", "SUBJECT", "FAILED", "ENQUEUED", "AT"], rows.collect())?;
+    if more {
+        output.line(format!("There are more than these {}: raise --limit or filter.", jobs.len()))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn show(options: Show, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
+    let unknown = || {
+        Failure::NothingMatched(format!("job `{}` is not here: it is done, was discarded, or never was", options.id))
+    };
+    let id = JobId::parse(&options.id).map_err(|_| unknown())?;
+    let job = rooms.queue.job(&id).await?.ok_or_else(unknown)?;
+    let letter = match job.state {
+        JobState::Dead => rooms.queue.dead_letter(&id).await?,
+        _ => None,
+    };
+    let payload = if options.payload { Some(opened(rooms, &id).await?.ok_or_else(unknown)?) } else { None };
+    let fault = letter.as_ref().map(|letter| &letter.fault);
+    output.json(&json!({ "job": job, "fault": fault, "payload": payload }))?;
+    describe(&job, output)?;
+    if let Some(fault) = fault {
+        output.line(format!("given up    {}: {fault}", fault.kind))?;
+    }
+    describe_attempts(&job.failed, output)?;
+    if let Some(payload) = payload {
+        output.line(format!("payload\n{payload:#}"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Opens the payload and records that a person did.
+pub(super) async fn opened(rooms: &Rooms, id: &JobId) -> Result<Option<serde_json::Value>, Failure> {
+    let payload = rooms.queue.payload(id).await?;
+    rooms.record("view_payload", id.as_str(), None, None).await?;
+    Ok(payload)
+}
+
+/// The facts of one job, one per line.
+pub(super) fn describe(job: &JobView, output: Output) -> Result<(), Failure> {
+    let due = match job.state {
+        JobState::Delayed => ", due",
+        JobState::Running => ", lease until",
+        JobState::Dead => ", died",
+        JobState::Ready => ",",
+    };
+    let at = job.at.map(|at| format!("{due} {}", instant(at))).unwrap_or_default();
+    let counts = format!(
+        "{} of {} attempts failed, {} snoozes, {} crashed workers, {} replays",
+        job.attempts, job.max_attempts, job.snoozes, job.crashes, job.replays
+    );
+    let facts = [
+        ("job", job.id.to_string()),
+        ("state", format!("{}{at}", state(job.state))),
+        ("connection", job.lane.to_string()),
+        ("kind", job.kind.clone()),
+        ("subject", or_dash(job.subject.as_deref())),
+        ("enqueued", instant(job.enqueued_at)),
+        ("counts", counts),
+        ("time limit", duration::format(job.timeout)),
+        ("follows", or_dash(job.parent.as_ref())),
+        ("chain", job.trace.clone()),
+        ("size", format!("{} bytes", job.bytes)),
+    ];
+    for (what, fact) in facts {
+        output.line(format!("{what:<11} {fact}"))?;
+    }
+    for replay in &job.replayed {
+        output.line(format!("{:<11} {} by {}", "replayed", instant(replay.at), replay.by))?;
+    }
+    Ok(())
+}
+
+/// Past failures, oldest first.
+pub(super) fn describe_attempts(failed: &[AttemptNote], output: Output) -> Result<(), Failure> {
+    let rows = failed
+        .iter()
+        .map(|note| [note.attempt.to_string(), instant(note.at), note.fault.kind.to_string(), note.fault.to_string()]);
+    output.table(["ATTEMPT", "ENDED", "FAULT", "REASON"], rows.collect())
+}
+
+pub(super) fn state(state: JobState) -> &'static str {
+    match state {
+        JobState::Ready => "ready",
+        JobState::Delayed => "delayed",
+        JobState::Running => "running",
+        JobState::Dead => "dead",
+    }
+}

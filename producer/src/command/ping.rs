@@ -1,0 +1,151 @@
+//! `mlc ping`: the one place where the producer calls a business system.
+
+use clap::Args;
+use mlc_flow::{Entity, flow_kind};
+use mlc_model::{ConnectionId, Fault, PingReport, Verdict};
+use mlc_queue::Lane;
+use mlc_runtime::settings::Connection;
+use serde_json::{Value, json};
+
+use super::{Caller, check::address, lane};
+use crate::{
+    Exit, Failure, Rooms,
+    output::{Output, instant, or_dash},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Ping {
+    /// The connection; all of them when not given.
+    connection: Option<String>,
+    /// Create what is missing at the target: property group, key property, classification properties.
+    #[arg(long)]
+    set_up: bool,
+}
+
+pub(crate) async fn run(command: Ping, caller: &Caller) -> Result<Exit, Failure> {
+    let (rooms, output) = (caller.open().await?, caller.output);
+    let chosen: Vec<(ConnectionId, &Connection)> = match &command.connection {
+        Some(name) => vec![rooms.connection(name)?],
+        None => rooms.settings.connections.iter().map(|(id, connection)| (id.clone(), connection)).collect(),
+    };
+    if chosen.is_empty() {
+        return Err(Failure::NothingMatched(
+            "no connection is configured; add a section [connections.NAME]".to_owned(),
+        ));
+    }
+    let (mut worst, mut answers) = (Verdict::Good, Vec::new());
+    for (id, connection) in chosen {
+        let report = match connection {
+            Connection::Epicor(_) => ping_epicor(&rooms, &id).await?,
+            Connection::Hubspot(_) => ping_hubspot(&rooms, &id, command.set_up).await?,
+        };
+        let verdict = report.worst();
+        let works = verdict != Verdict::Bad;
+        let released = works && lane::release_hold(&rooms, &Lane::from(id.clone()), "a ping was good").await?;
+        worst = worst.max(verdict);
+        answers.push(tell(&id, connection, &report, released, output)?);
+    }
+    output.json(&json!({ "verdict": worst, "connections": answers }))?;
+    Ok(if worst == Verdict::Bad { Exit::Wrong } else { Exit::Done })
+}
+
+fn tell(
+    id: &ConnectionId,
+    connection: &Connection,
+    report: &PingReport,
+    released: bool,
+    output: Output,
+) -> Result<Value, Failure> {
+    let verdict = report.worst();
+    output.line(format!("{id} ({}, {}): {verdict}", connection.system(), address(connection)))?;
+    let rows = report
+        .lines
+        .iter()
+        .map(|line| [line.verdict.to_string(), line.what.clone(), line.detail.clone(), or_dash(line.fix.as_deref())]);
+    output.table(["", "CHECKED", "FOUND", "TO DO"], rows.collect())?;
+    if released {
+        output.line(format!("The lane of {id} was held and gives out jobs again."))?;
+    }
+    output.line("")?;
+    Ok(json!({
+        "connection": id,
+        "system": connection.system(),
+        "verdict": verdict,
+        "lines": report.lines,
+        "lane_released": released,
+    }))
+}
+
+async fn ping_epicor(rooms: &Rooms, id: &ConnectionId) -> Result<PingReport, Failure> {
+    let client = match rooms.connections.epicor(id).await {
+        Ok(client) => client,
+        Err(fault) => return Ok(cannot_start(id, &fault)),
+    };
+    let mut entities: Vec<Entity> = Vec::new();
+    let mut pinned = PingReport::default();
+    for (flow, settings) in rooms.settings.flows.iter().filter(|(_, settings)| settings.from == *id) {
+        for &entity in flow_kind(settings.kind(flow))?.entities {
+            if !entities.contains(&entity) {
+                entities.push(entity);
+            }
+            if let Some(pin) = rooms.ledger.pinned(flow, entity.as_str()).await? {
+                let what = format!("{entity}: in use by {flow}");
+                pinned.good(what, format!("{} since {}: {}", pin.change_field, instant(pin.at), pin.why));
+            }
+        }
+    }
+    if entities.is_empty() {
+        // Nothing reads from it yet: test with what it could be asked for.
+        entities = vec![Entity::Vendors, Entity::Customers, Entity::CustomerContacts];
+    }
+    let asked: Vec<mlc_epicor::Entity> = entities.into_iter().map(client_entity).collect();
+    let mut report = client.ping(&asked).await;
+    report.lines.extend(pinned.lines);
+    Ok(report)
+}
+
+async fn ping_hubspot(rooms: &Rooms, id: &ConnectionId, set_up: bool) -> Result<PingReport, Failure> {
+    let client = match rooms.connections.hubspot(id).await {
+        Ok(client) => client,
+        Err(fault) => return Ok(cannot_start(id, &fault)),
+    };
+    let mut report = PingReport::default();
+    if set_up {
+        match client.set_up().await {
+            Ok(done) => {
+                for created in &done.created {
+                    report.good("set up", format!("{created} created"));
+                }
+                if done.created.is_empty() {
+                    report.good("set up", "nothing was missing");
+                } else {
+                    rooms.record("set_up", id.as_str(), None, Some(done.created.join(", "))).await?;
+                }
+                // Properties that cannot be used stand in the ping's own lines, with what to do.
+            }
+            Err(fault) => report.bad("set up", fault.to_string(), "See the lines below, correct, then ping again."),
+        }
+    }
+    report.lines.extend(client.ping().await.lines);
+    Ok(report)
+}
+
+fn cannot_start(id: &ConnectionId, fault: &Fault) -> PingReport {
+    let mut report = PingReport::default();
+    let fix = match fault.kind {
+        mlc_model::FaultKind::Unauthorized => {
+            format!("Run `mlc connection set-secret {id} {}`.", fault.field.as_deref().unwrap_or("NAME"))
+        }
+        _ => format!("Correct the section [connections.{id}] of the settings."),
+    };
+    report.bad("connection", fault.message.clone(), fix);
+    report
+}
+
+fn client_entity(entity: Entity) -> mlc_epicor::Entity {
+    match entity {
+        Entity::Vendors => mlc_epicor::Entity::Vendors,
+        Entity::Customers => mlc_epicor::Entity::Customers,
+        Entity::CustomerContacts => mlc_epicor::Entity::CustomerContacts,
+    }
+}

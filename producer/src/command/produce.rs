@@ -1,0 +1,43 @@
+//! `mlc produce`: the producer process.
+
+use mlc_runtime::{logs, probes, readiness::Readiness, shutdown::Shutdown};
+use tracing::info;
+
+use super::Caller;
+use crate::{Exit, Failure, Ticker, levels::refresh_levels};
+
+pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
+    let settings = caller.settings()?;
+    logs::init(&settings.log)?;
+    let shutdown =
+        Shutdown::on_signals().map_err(|error| Failure::Wrong(format!("signals cannot be watched: {error}")))?;
+    let rooms = crate::open(settings, caller.person.clone()).await?;
+    rooms.set_caps().await?;
+    let readiness = Readiness::default();
+    let serving = match rooms.settings.producer.listen.address() {
+        Some(listen) => {
+            let levels = rooms.clone();
+            let refresh = move || {
+                let rooms = levels.clone();
+                async move { refresh_levels(&rooms).await }
+            };
+            let (metrics, readiness) = (rooms.metrics.clone(), readiness.clone());
+            let serving = probes::serve(listen, metrics, readiness, shutdown.clone(), refresh).await?;
+            info!(address = %serving.address, "Serves /metrics, /healthz and /readyz at {}", serving.address);
+            Some(serving.task)
+        }
+        None => None,
+    };
+    // Two processes on one machine, or one name in two containers, must not hold one lease together.
+    let holder = format!("{}/{}/{:08x}", rooms.person, std::process::id(), rand::random::<u32>());
+    let ticker = Ticker::new(&rooms.settings, rooms.queue.clone(), rooms.ledger.clone(), rooms.clock.clone(), holder)?;
+    info!(flows = rooms.settings.flows.len(), "The producer runs");
+    ticker.run(readiness.clone(), shutdown.clone()).await;
+    readiness.drain();
+    if let Some(serving) = serving {
+        // A scrape that hangs must not keep the process from ending.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), serving).await;
+    }
+    info!("The producer has stopped");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,90 @@
+#![doc = include_str!("../README.md")]
+#![expect(clippy::print_stdout, reason = "a demo prints")]
+
+mod control;
+mod house;
+mod mlc;
+mod processes;
+mod progress;
+mod settings;
+mod shelf;
+mod story;
+mod summary;
+mod truth;
+mod verify;
+
+use std::{process::ExitCode, time::Instant};
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{house::House, processes::Processes};
+
+/// Two simulated systems, a private Redis, producer and workers, from seed to proof.
+#[derive(Debug, Parser)]
+#[command(name = "mlc-demo", version)]
+struct Arguments {
+    /// End after the proof: exit code 0 only when all numbers add up, last line one JSON object.
+    #[arg(long)]
+    once: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let started = Instant::now();
+    let mut processes = match Processes::new() {
+        Ok(processes) => processes,
+        Err(error) => {
+            println!("The demo cannot start: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let told = tokio::select! {
+        told = tell(&mut processes, arguments.once, started) => told,
+        name = interrupted() => name.map(|name| {
+            println!("\n{name}: stopping");
+            ExitCode::from(if arguments.once { 130 } else { 0 })
+        }),
+    };
+    if let Err(error) = &told {
+        println!("\nThe demo failed: {error:#}");
+        processes.show_troubled_logs();
+    }
+    let last_line = processes.last_line.take();
+    processes.stop_all().await;
+    // After everything else: the last line of the output is for scripts.
+    if let Some(line) = last_line {
+        println!("{line}");
+    }
+    told.unwrap_or(ExitCode::FAILURE)
+}
+
+async fn tell(processes: &mut Processes, once: bool, started: Instant) -> anyhow::Result<ExitCode> {
+    let house = House::open(processes).await?;
+    let numbers = story::tell(&house, processes, started).await?;
+    let good = numbers.problems.is_empty();
+    if !good {
+        processes.show_troubled_logs();
+    }
+    if once {
+        processes.last_line = Some(numbers.json().to_string());
+        return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    house.show_addresses();
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        processes.check_alive()?;
+    }
+}
+
+/// Ctrl-C, or a polite end from outside.
+async fn interrupted() -> anyhow::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map(|()| "Ctrl-C").map_err(Into::into),
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = hang_up.recv() => Ok("SIGHUP"),
+    }
+}
