@@ -59,6 +59,7 @@ pub async fn open(settings: Settings, person: Person) -> Result<Rooms, Failure> 
             poison_after: settings.queue.poison_after,
             dead_letter_bytes: settings.queue.dead_letter_bytes,
             retry: settings.retry.policy(),
+            max_attempts: settings.retry.max_attempts,
             ..QueueConfig::default()
         };
         let queue = Queue::open(redis.clone(), sealer, config).await?;

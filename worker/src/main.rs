@@ -1,6 +1,6 @@
 //! `mlc-worker`: wires the rooms together and decides nothing.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -21,8 +21,21 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // One line for people; a trace would tell them nothing that they could act on.
+            #[expect(clippy::print_stderr, reason = "logs may not be set up yet when a start fails")]
+            {
+                eprintln!("mlc-worker: {problem:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = Arc::new(Settings::load(&arguments.config)?);
     logs::init(&settings.log)?;
     let shutdown = Shutdown::on_signals().context("signals cannot be watched")?;

@@ -19,6 +19,8 @@ const DEPTH_LIMIT: usize = 6;
 /// Source: HubSpot reference, text properties hold 65,536 characters.
 pub const TEXT_LIMIT: usize = 65_536;
 
+const TOO_LONG: &str = "more than the 65,536 characters that HubSpot takes";
+
 /// A value as it stood in the answer.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Cell {
@@ -72,9 +74,9 @@ fn read(json: &str, depth: usize, child_columns: &[&str]) -> Cell {
         Some(b'n') => Cell::Null,
         Some(b't') => Cell::Flag(true),
         Some(b'f') => Cell::Flag(false),
-        Some(b'"') if json.len() > 6 * TEXT_LIMIT => Cell::Unreadable("a text of unreasonable length"),
+        Some(b'"') if json.len() > 6 * TEXT_LIMIT => Cell::Unreadable(TOO_LONG),
         Some(b'"') => match serde_json::from_str::<String>(json) {
-            Ok(text) if text.chars().nth(TEXT_LIMIT).is_some() => Cell::Unreadable("a text of unreasonable length"),
+            Ok(text) if text.chars().nth(TEXT_LIMIT).is_some() => Cell::Unreadable(TOO_LONG),
             Ok(text) if text.contains('\u{FFFD}') => Cell::Unreadable("a text with broken characters"),
             Ok(text) => Cell::Text(text),
             Err(_) => Cell::Unreadable("a text with broken characters"),

@@ -93,6 +93,9 @@ impl Page {
             self.rows.push(row);
             return;
         };
+        if self.rows.is_empty() {
+            self.first_key = Some(key.clone());
+        }
         self.last_key = Some(key.clone());
         match seen.entry(key.clone()) {
             Entry::Vacant(free) => {

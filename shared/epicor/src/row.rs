@@ -126,6 +126,10 @@ impl Place {
     }
 
     fn wrong_type(&self, field: &str, found: &Cell, expected: &str) -> RowProblem {
+        if let Cell::Unreadable(why) = found {
+            let what = format!("holds {why}. Correct it in Epicor, then replay this record");
+            return self.problem(field, "row.unreadable", &what);
+        }
         self.problem(field, "row.wrong_type", &format!("holds {} where {expected} belongs", found.shape()))
     }
 

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Entity;
 
+/// Every kind of job there is; a worker must know them all.
+pub const JOB_KINDS: [&str; 3] = [CloseWindow::KIND, PollPage::KIND, PushRecord::KIND];
+
 /// How far back a new window reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

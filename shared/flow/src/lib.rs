@@ -3,5 +3,5 @@
 mod args;
 mod catalogue;
 
-pub use args::{Ask, CloseWindow, Extent, PageStart, PollPage, PushRecord, Record};
+pub use args::{Ask, CloseWindow, Extent, JOB_KINDS, PageStart, PollPage, PushRecord, Record};
 pub use catalogue::{Entity, FlowKind, UnknownFlow, catalogue, flow_kind};

@@ -52,12 +52,21 @@ impl HubspotClient {
         } else {
             report.present.push(group)
         }
+        let mut made = Vec::new();
         for property in wanted(self.config()) {
             match self.find(&property.name).await? {
                 Some(found) => report.add_found(&property, &found),
-                None if property.is_ours() => self.create(&property, &mut report).await?,
+                None if property.is_ours() => {
+                    if let Some(created) = self.create(&property, &mut report).await? {
+                        made.push((property, created));
+                    }
+                }
                 None => report.problems.push(missing(&property)),
             }
+        }
+        // All together become usable in the time that one takes.
+        for (property, created) in made {
+            self.see_created(&property, created, &mut report).await?;
         }
         Ok(report)
     }
@@ -95,13 +104,14 @@ impl HubspotClient {
         }
     }
 
-    async fn create(&self, property: &Wanted, report: &mut SetUpReport) -> Result<(), Fault> {
+    /// Whether it was this call that made it; `None` when HubSpot does not let it be made.
+    async fn create(&self, property: &Wanted, report: &mut SetUpReport) -> Result<Option<bool>, Fault> {
         let path = self.version().properties("companies");
         let request = ordinary(Request::new(Method::POST, path, "properties.create")).json(property.body().to_string());
-        let created = match self.call(request).await {
-            Ok(_) => true,
+        match self.call(request).await {
+            Ok(_) => Ok(Some(true)),
             // Made by somebody else a moment ago, or archived: in either case what is there has to be looked at.
-            Err(refusal) if refusal.fault.status == Some(409) => false,
+            Err(refusal) if refusal.fault.status == Some(409) => Ok(Some(false)),
             Err(refusal) if refusal.fault.status == Some(400) => {
                 let fix = match property.shape {
                     Shape::UniqueText => {
@@ -110,10 +120,13 @@ impl HubspotClient {
                     _ => "correct the name in the settings, or make the property in HubSpot by hand",
                 };
                 report.problems.push(problem(property, (refusal.fault.message, fix.to_owned())));
-                return Ok(());
+                Ok(None)
             }
-            Err(refusal) => return Err(refusal.fault),
-        };
+            Err(refusal) => Err(refusal.fault),
+        }
+    }
+
+    async fn see_created(&self, property: &Wanted, created: bool, report: &mut SetUpReport) -> Result<(), Fault> {
         match self.find_when_ready(property).await? {
             Some(found) if created && property.complaint(&found).is_none() => {
                 report.created.push(property.name.clone())

@@ -54,8 +54,8 @@ pub struct Checkpoint {
     pub change_field: ChangeField,
     /// Everything up to here was read.
     pub until: Mark,
-    /// At which instant a window up to which mark was opened, oldest first, at most 64. The mark that was current some
-    /// minutes ago is where an overlapping poll starts.
+    /// At which instant a window up to which mark was opened, oldest first, at most 64, of those within
+    /// five seconds the last. See [`Checkpoint::start`].
     pub recent: Vec<(DateTime<Utc>, Mark)>,
 }
 
@@ -68,19 +68,15 @@ impl Checkpoint {
     /// pause longer than `overlap` between two polls that would be the last mark itself. While no mark is that old, the last
     /// one does until the first window's stragglers must have arrived; then all is read once more.
     pub fn start(&self, overlap: TimeDelta, now: DateTime<Utc>) -> Option<Mark> {
-        let Some(((first, _), (last, _))) = self.recent.first().zip(self.recent.last()) else { return Some(self.until) };
+        let Some(((first, _), (last, _))) = self.recent.first().zip(self.recent.last()) else {
+            return Some(self.until);
+        };
         let older = self.recent.iter().rev().find(|(at, _)| *at <= *last - overlap);
         match older {
             Some((_, mark)) => Some(*mark),
             None if now < *first + overlap => Some(self.until),
             None => None,
         }
-    }
-
-    /// The newest mark that was current at `instant`; the oldest one remembered when all are younger.
-    pub fn mark_at(&self, instant: DateTime<Utc>) -> Mark {
-        let older = self.recent.iter().rev().find(|(at, _)| *at <= instant);
-        older.or(self.recent.first()).map_or(self.until, |(_, mark)| *mark)
     }
 }
 

@@ -46,6 +46,11 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
+    /// Whether the request may have changed something.
+    pub fn is_write(&self) -> bool {
+        self.writes
+    }
+
     /// A header's first value, if it is visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

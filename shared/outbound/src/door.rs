@@ -203,6 +203,7 @@ impl Door {
     pub fn redact(&self, text: &str, credentials: &Credentials) -> String {
         let mut secrets: Vec<SecretString> = credentials.headers.iter().map(|(_, value)| value.clone()).collect();
         secrets.extend(credentials.token.as_ref().and_then(|issuer| self.inner.tokens.held(&issuer.cache_key())));
+        secrets.extend(credentials.signer.iter().flat_map(|signer| signer.secrets()));
         redact(text, &secrets)
     }
 
@@ -279,7 +280,7 @@ impl Door {
     ) -> Result<Answer, Fault> {
         let inner = &self.inner;
         let (system, operation) = (self.system().as_str(), request.operation);
-        let headers = self.headers(request, credentials, token)?;
+        let mut headers = self.headers(request, credentials, token)?;
         let permit = match inner.budgets.take(operation, &request.families).await {
             Ok(permit) => permit,
             Err(fault) => {
@@ -291,6 +292,11 @@ impl Door {
         };
         if !request.families.is_empty() {
             inner.metrics.budget_wait(system, permit.waited.as_secs_f64());
+        }
+        if let Some(signer) = &credentials.signer {
+            for (name, value) in signer.sign(&request.method, url, inner.clock.now())? {
+                self.add_header(&mut headers, request, name, value.expose_secret(), true)?;
+            }
         }
         let span = tracing::info_span!(
             "outbound",
@@ -333,31 +339,36 @@ impl Door {
         credentials: &Credentials,
         token: Option<&SecretString>,
     ) -> Result<HeaderMap, Fault> {
-        let wrong = |name: &str| {
-            self.fault(
-                FaultKind::Defect,
-                request.operation,
-                &format!("header {name} cannot be sent: not visible ASCII"),
-            )
-            .with_code("request.header")
-        };
         let mut headers = HeaderMap::new();
-        let mut add = |name: &'static str, value: &str, secret: bool| {
-            let mut value = HeaderValue::try_from(value).map_err(|_| wrong(name))?;
-            value.set_sensitive(secret);
-            headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(name))?, value);
-            Ok(())
-        };
         for (name, value) in &request.headers {
-            add(name, value, false)?;
+            self.add_header(&mut headers, request, name, value, false)?;
         }
         for (name, value) in &credentials.headers {
-            add(name, value.expose_secret(), true)?;
+            self.add_header(&mut headers, request, name, value.expose_secret(), true)?;
         }
         if let Some(token) = token {
-            add("authorization", &format!("Bearer {}", token.expose_secret()), true)?;
+            let value = format!("Bearer {}", token.expose_secret());
+            self.add_header(&mut headers, request, "authorization", &value, true)?;
         }
         Ok(headers)
+    }
+
+    fn add_header(
+        &self,
+        headers: &mut HeaderMap,
+        request: &Request,
+        name: &'static str,
+        value: &str,
+        secret: bool,
+    ) -> Result<(), Fault> {
+        let wrong = || {
+            let problem = format!("header {name} cannot be sent: not visible ASCII");
+            self.fault(FaultKind::Defect, request.operation, &problem).with_code("request.header")
+        };
+        let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
+        value.set_sensitive(secret);
+        headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?, value);
+        Ok(())
     }
 
     async fn exchange(&self, request: &Request, url: &Url, headers: HeaderMap) -> Result<Answer, Failure> {

@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Door,
+    Door, RequestSigner,
     keys::Keys,
     spend::{random_mark, redis_fault},
 };
@@ -52,6 +52,8 @@ pub struct Credentials {
     pub headers: Vec<(&'static str, SecretString)>,
     /// Where the bearer token comes from, if one is used that expires.
     pub token: Option<Arc<dyn TokenIssuer>>,
+    /// Signs every try, where the system wants signatures instead of a token.
+    pub signer: Option<Arc<dyn RequestSigner>>,
 }
 
 impl Credentials {
@@ -84,6 +86,13 @@ impl Credentials {
         self.token = Some(issuer);
         self
     }
+
+    /// Has every try signed.
+    #[must_use]
+    pub fn with_signer(mut self, signer: Arc<dyn RequestSigner>) -> Self {
+        self.signer = Some(signer);
+        self
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -91,6 +100,7 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("headers", &self.headers.iter().map(|(name, _)| *name).collect::<Vec<_>>())
             .field("token", &self.token.is_some())
+            .field("signer", &self.signer.is_some())
             .finish()
     }
 }

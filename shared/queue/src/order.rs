@@ -104,14 +104,14 @@ impl Order {
     }
 
     /// The form that Redis gets. `now_ms` is Redis' time as far as we know it.
-    pub(crate) fn prepare(&self, now_ms: i64, sealer: &dyn Sealer) -> Prepared {
+    pub(crate) fn prepare(&self, now_ms: i64, most_attempts: u32, sealer: &dyn Sealer) -> Prepared {
         let envelope = Envelope {
             lane: self.lane.clone(),
             priority: self.priority,
             kind: self.kind.to_owned(),
             unique: self.unique.as_ref().map(|key| key.0.clone()),
             enqueued_ms: now_ms,
-            max_attempts: self.max_attempts.max(1),
+            max_attempts: self.max_attempts.min(most_attempts).max(1),
             timeout: self.timeout,
             version: self.version,
             parent: self.parent.clone().map(String::from),

@@ -29,6 +29,8 @@ pub struct QueueConfig {
     pub dead_letter_bytes: u64,
     /// Delays between failed attempts.
     pub retry: RetryPolicy,
+    /// Most failed attempts of any job, where its own kind allows more.
+    pub max_attempts: u32,
     /// Longest time an idle worker waits without looking: the net below the wake-ups.
     pub slow_poll: Duration,
     /// Whether `enqueue` returns only when the append-only file is on disk, where Redis can tell (7.2 and newer).
@@ -43,6 +45,7 @@ impl Default for QueueConfig {
             poison_after: 3,
             dead_letter_bytes: 256 << 20,
             retry: RetryPolicy::default(),
+            max_attempts: u32::MAX,
             slow_poll: Duration::from_secs(2),
             confirm_fsync: true,
         }

@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use ::redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, InfoDict, IntoConnectionInfo, RedisError,
     aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
+    io::tcp::TcpSettings,
 };
 
 use crate::{backoff::RetryPolicy, settings::RedisSettings};
@@ -93,7 +94,8 @@ impl RedisHandle {
                 source: None,
             });
         }
-        let info = with_password(settings.url.as_str(), std::env::var(PASSWORD_VARIABLE).ok()).map_err(unavailable)?;
+        let info =
+            connection_info(settings.url.as_str(), std::env::var(PASSWORD_VARIABLE).ok()).map_err(unavailable)?;
         let client = Client::open(info).map_err(unavailable)?;
         let config = ConnectionManagerConfig::new()
             .set_min_delay(RECONNECT.base)
@@ -190,8 +192,10 @@ fn version_parts(version: &str) -> (u32, u32) {
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
-fn with_password(url: &str, password: Option<String>) -> Result<ConnectionInfo, RedisError> {
-    let info = url.into_connection_info()?;
+fn connection_info(url: &str, password: Option<String>) -> Result<ConnectionInfo, RedisError> {
+    // Off by default: a small command would wait for the acknowledgement of the one before it, up to 40 ms.
+    let tcp = TcpSettings::default().set_nodelay(true);
+    let info = url.into_connection_info()?.set_tcp_settings(tcp);
     match password {
         Some(password) if info.redis_settings().password().is_none() => {
             let login = info.redis_settings().clone().set_password(password);
@@ -260,12 +264,20 @@ mod tests {
 
     #[test]
     fn a_password_from_the_environment_does_not_replace_one_in_the_address() {
-        let kept = with_password("redis://:inside@host", Some("outside".into()));
+        let kept = connection_info("redis://:inside@host", Some("outside".into()));
         assert_eq!(kept.ok().and_then(|i| i.redis_settings().password().map(str::to_owned)).as_deref(), Some("inside"));
-        let added = with_password("redis://host", Some("outside".into()));
+        let added = connection_info("redis://host", Some("outside".into()));
         assert_eq!(
             added.ok().and_then(|i| i.redis_settings().password().map(str::to_owned)).as_deref(),
             Some("outside")
         );
+    }
+
+    #[test]
+    fn commands_are_sent_without_delay() {
+        for password in [None, Some("secret".to_owned())] {
+            let info = connection_info("redis://host", password);
+            assert!(info.is_ok_and(|info| info.tcp_settings().nodelay()));
+        }
     }
 }

@@ -50,6 +50,10 @@ async fn main() -> ExitCode {
     if let Err(error) = &told {
         println!("\nThe demo failed: {error:#}");
         processes.show_troubled_logs();
+        if arguments.once {
+            let told = serde_json::json!({ "ok": false, "problems": [format!("{error:#}")] });
+            processes.last_line = Some(told.to_string());
+        }
     }
     let last_line = processes.last_line.take();
     processes.stop_all().await;

@@ -159,9 +159,13 @@ impl House {
         let settings = Arc::new(settings);
         let vault_keys = KeyRing::generate_key();
         let keys = Arc::new(KeyRing::parse(&vault_keys)?);
-        let context =
-            mlc_worker::open_with_keys(Arc::clone(&settings), Arc::clone(&keys), Metrics::new(), Arc::clone(&config.clock))
-                .await?;
+        let context = mlc_worker::open_with_keys(
+            Arc::clone(&settings),
+            Arc::clone(&keys),
+            Metrics::new(),
+            Arc::clone(&config.clock),
+        )
+        .await?;
         let redis = mlc_runtime::redis::RedisHandle::connect(&settings.redis).await?;
         let secrets = SecretStore::new(redis, keys);
         for (connection, name, secret) in [
@@ -176,16 +180,8 @@ impl House {
             secrets.set(&ConnectionId::parse(connection)?, name, SecretString::from(secret)).await?;
         }
         let readiness = Readiness::default();
-        let house = Self {
-            epicor,
-            hubspot,
-            context,
-            secrets,
-            readiness,
-            settings_text: text,
-            vault_keys,
-            running: Vec::new(),
-        };
+        let house =
+            Self { epicor, hubspot, context, secrets, readiness, settings_text: text, vault_keys, running: Vec::new() };
         if config.set_up {
             house.set_up_hubspot().await?;
         }
@@ -298,7 +294,7 @@ impl House {
             if Instant::now() > give_up {
                 bail!("jobs are left after a minute: {lanes:?}");
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(Duration::from_millis(15)).await;
         }
     }
 

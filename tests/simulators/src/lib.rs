@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod adobe;
 pub mod control;
 pub mod epicor;
 pub mod hubspot;

@@ -1,7 +1,7 @@
-//! Starts one simulator: `mlc-simulators hubspot` or `mlc-simulators epicor`.
+//! Starts one simulator: `mlc-simulators hubspot`, `epicor` or `adobe`.
 
 use clap::{Parser, Subcommand};
-use mlc_simulators::{epicor, hubspot};
+use mlc_simulators::{adobe, epicor, hubspot};
 
 /// Stand-ins for the systems the connector talks to.
 #[derive(Parser)]
@@ -17,6 +17,8 @@ enum System {
     Hubspot(hubspot::HubspotArgs),
     /// Epicor Kinetic's OData services.
     Epicor(epicor::EpicorArgs),
+    /// Adobe Commerce's REST API.
+    Adobe(adobe::AdobeArgs),
 }
 
 #[tokio::main]
@@ -24,5 +26,6 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().system {
         System::Hubspot(arguments) => hubspot::run(arguments).await,
         System::Epicor(arguments) => epicor::run(arguments).await,
+        System::Adobe(arguments) => adobe::run(arguments).await,
     }
 }

@@ -2,9 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "a failing expect fails the test")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Room → the rooms it may use. What is not listed is a wall. Kept equal to the table in `shared/README.md`.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -16,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mlc-outbound", &["mlc-model", "mlc-runtime", "mlc-vault"]),
     ("mlc-epicor", &["mlc-model", "mlc-outbound"]),
     ("mlc-hubspot", &["mlc-model", "mlc-outbound"]),
+    ("mlc-adobe", &["mlc-model", "mlc-outbound"]),
     ("mlc-connections", &["mlc-model", "mlc-runtime", "mlc-vault", "mlc-outbound", "mlc-epicor", "mlc-hubspot"]),
     ("mlc-flow", &["mlc-model", "mlc-queue"]),
     ("mlc-mapping", &["mlc-model", "mlc-epicor", "mlc-hubspot"]),
@@ -64,6 +69,9 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("reqwest", &["mlc-outbound"]),
 ];
 
+/// What the tests of a room may use besides: enough to open its door towards a simulator.
+const IN_TESTS: &[&str] = &["mlc-simulators", "mlc-runtime", "mlc-vault"];
+
 fn metadata() -> Metadata {
     MetadataCommand::new().no_deps().exec().expect("cargo metadata runs inside the workspace")
 }
@@ -72,27 +80,89 @@ fn is_under_tests(metadata: &Metadata, package: &Package) -> bool {
     package.manifest_path.starts_with(metadata.workspace_root.join("tests"))
 }
 
-fn normal_dependencies(package: &Package) -> BTreeSet<String> {
-    package
-        .dependencies
-        .iter()
-        .filter(|dependency| dependency.kind == DependencyKind::Normal)
-        .map(|dependency| dependency.name.to_string())
-        .collect()
+fn kind(dependency: &Dependency) -> &'static str {
+    match dependency.kind {
+        DependencyKind::Development => " in its tests",
+        DependencyKind::Build => " to build itself",
+        _ => "",
+    }
+}
+
+/// Every arrow that is not in the plan. A renamed dependency counts by its true name.
+fn broken_arrows(metadata: &Metadata) -> Vec<String> {
+    let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let mut broken = Vec::new();
+    for package in &metadata.packages {
+        let Some(allowed) = arrows.get(package.name.as_str()) else { continue };
+        let is_product = !is_under_tests(metadata, package);
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.name.starts_with("mlc-")) {
+            let used = dependency.name.as_str();
+            let for_tests = is_product && dependency.kind == DependencyKind::Development && IN_TESTS.contains(&used);
+            if !allowed.contains(&used) && !for_tests {
+                broken.push(format!("{} must not use {used}{}", package.name, kind(dependency)));
+            }
+        }
+    }
+    broken
+}
+
+/// Every use of a crate outside the room it belongs to.
+fn strayed_crates(metadata: &Metadata) -> Vec<String> {
+    let mut broken = Vec::new();
+    for package in &metadata.packages {
+        // The harness, the demo and the benchmarks drive the product from outside and may use what they need.
+        if is_under_tests(metadata, package) {
+            continue;
+        }
+        for (kept, rooms) in KEPT_IN {
+            for dependency in package.dependencies.iter().filter(|dependency| dependency.name == *kept) {
+                if !rooms.contains(&package.name.as_str()) {
+                    let rooms = rooms.join(", ");
+                    broken.push(format!(
+                        "{} must not use {kept}{}: it belongs to {rooms}",
+                        package.name,
+                        kind(dependency)
+                    ));
+                }
+            }
+        }
+    }
+    broken
+}
+
+/// The same workspace with one dependency more, as somebody might add it.
+fn with_dependency(of: &str, name: &str, kind: DependencyKind) -> Metadata {
+    let mut metadata = metadata();
+    let mut added = metadata.packages[0].dependencies[0].clone();
+    added.name = name.into();
+    added.kind = kind;
+    let package = metadata.packages.iter_mut().find(|package| package.name.as_str() == of);
+    package.expect("the room exists").dependencies.push(added);
+    metadata
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 #[test]
 fn every_room_uses_only_the_rooms_its_arrows_name() {
-    let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
-    let mut broken = Vec::new();
-    for package in &metadata().packages {
-        let Some(allowed) = arrows.get(package.name.as_str()) else { continue };
-        for used in normal_dependencies(package) {
-            if used.starts_with("mlc-") && !allowed.contains(&used.as_str()) {
-                broken.push(format!("{} must not use {used}", package.name));
-            }
-        }
-    }
+    let broken = broken_arrows(&metadata());
+    assert!(broken.is_empty(), "walls broken: {broken:#?}");
+}
+
+#[test]
+fn a_crate_that_belongs_to_one_room_is_used_in_no_other() {
+    let broken = strayed_crates(&metadata());
     assert!(broken.is_empty(), "walls broken: {broken:#?}");
 }
 
@@ -111,20 +181,38 @@ fn every_product_room_stands_in_the_plan() {
 }
 
 #[test]
-fn a_crate_that_belongs_to_one_room_is_used_in_no_other() {
-    let mut broken = Vec::new();
-    let metadata = metadata();
-    for package in &metadata.packages {
-        // The harness, the demo and the benchmarks drive the product from outside and may use what they need.
-        if is_under_tests(&metadata, package) {
-            continue;
-        }
-        let used = normal_dependencies(package);
-        for (kept, rooms) in KEPT_IN {
-            if used.contains(*kept) && !rooms.contains(&package.name.as_str()) {
-                broken.push(format!("{} must not use {kept}: it belongs to {}", package.name, rooms.join(", ")));
-            }
+fn the_simulators_borrow_no_file_of_the_product() {
+    // A dependency is not the only way in: a file can be included past the manifest.
+    let folder = metadata().workspace_root.join("tests/simulators");
+    for source in sources(folder.as_std_path()) {
+        let text = fs::read_to_string(&source).expect("a source file can be read");
+        for way in ["#[path", "include!("] {
+            assert!(!text.contains(way), "{} uses {way}", source.display());
         }
     }
-    assert!(broken.is_empty(), "walls broken: {broken:#?}");
+}
+
+#[test]
+fn a_forbidden_dependency_of_any_kind_breaks_a_wall() {
+    use DependencyKind::{Build, Development, Normal};
+    let before = (broken_arrows(&metadata()).len(), strayed_crates(&metadata()).len());
+    for (of, name, kind) in [
+        ("mlc-producer", "mlc-mapping", Normal),
+        ("mlc-model", "mlc-runtime", Normal),
+        ("mlc-hubspot", "mlc-queue", Normal),
+        ("mlc-hubspot", "mlc-ledger", Development),
+        ("mlc-worker", "mlc-simulators", Normal),
+        ("mlc-queue", "mlc-simulators", Build),
+        ("mlc-simulators", "mlc-model", Normal),
+        ("mlc-simulators", "mlc-hubspot", Development),
+        ("mlc-simulators", "mlc-epicor", Build),
+        ("mlc-simulators", "mlc-house", Development),
+    ] {
+        let broken = broken_arrows(&with_dependency(of, name, kind));
+        assert_eq!(broken.len(), before.0 + 1, "{of} -> {name} ({kind:?})");
+    }
+    for (of, name, kind) in [("mlc-worker", "reqwest", Normal), ("mlc-flow", "apalis", Development)] {
+        let broken = strayed_crates(&with_dependency(of, name, kind));
+        assert_eq!(broken.len(), before.1 + 1, "{of} -> {name} ({kind:?})");
+    }
 }

@@ -4,3 +4,4 @@ pub(crate) mod close_window;
 pub(crate) mod page;
 pub(crate) mod poll_page;
 pub(crate) mod push_record;
+pub(crate) mod standing;

@@ -44,6 +44,7 @@ pub(crate) struct Digest {
     pub(crate) changed: u64,
     pub(crate) unchanged: u64,
     pub(crate) refused: u64,
+    pub(crate) excluded: u64,
     pub(crate) then: Vec<Order>,
     pub(crate) shelve: Vec<(Order, Fault)>,
     /// The record behind each entry of `shelve`, where one is known.
@@ -70,6 +71,7 @@ pub(crate) async fn digest(
     for problem in std::mem::take(&mut sorted.problems) {
         refuse_row(scope, problem, &mut digest)?;
     }
+    digest.excluded = sorted.excluded.len() as u64;
     if !sorted.excluded.is_empty() {
         context.ledger.exclude(&scope.job.flow, &sorted.excluded).await?;
     }

@@ -5,11 +5,11 @@
 
 mod plan;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use mlc_epicor::{EpicorClient, Page, PageAsk, QueryShape, Row, RowKey, RowProblem, page_query};
-use mlc_flow::{Ask, CloseWindow, Extent, PageStart, PollPage};
-use mlc_ledger::{Mark, NewWindow, Opened, PageMark, PageMode, Purpose, WindowRow, WindowState};
-use mlc_model::{ChangeField, ChangeMode, Fault, FaultKind, System, Window, WindowBounds, WindowId};
+use mlc_flow::{Ask, CloseWindow, Entity, Extent, PageStart, PollPage};
+use mlc_ledger::{NewWindow, Opened, PageMark, PageMode, Purpose, WindowRow, WindowState};
+use mlc_model::{ChangeField, Fault, FaultKind, Fingerprint, System, Window, WindowBounds, WindowId};
 use mlc_queue::{JobContext, Order, Outcome, SnoozeReason, UniqueKey};
 use mlc_runtime::settings::EpicorConnection;
 
@@ -87,7 +87,11 @@ impl<'a> Source<'a> {
         let connection = context.epicor_settings(&job.from)?;
         let client = context.epicor(&job.from).await?;
         let rules = context.company_rules(&job.flow, &job.to)?;
-        let extra: Vec<String> = rules.fields.values().cloned().collect();
+        // The further fields are those of companies; a contact's table has not the same columns.
+        let extra: Vec<String> = match job.entity {
+            Entity::Vendors | Entity::Customers => rules.fields.values().cloned().collect(),
+            Entity::CustomerContacts => Vec::new(),
+        };
         let shape = client.shape(&extra);
         let epoch = context.ledger.epoch(&job.flow, job.entity.as_str()).await?;
         let scope = Scope { job, run, settings, rules, company: connection.company.clone(), window: None, epoch };
@@ -236,11 +240,11 @@ impl<'a> Source<'a> {
         // Further pages repeat the last row of the one before, which has been dealt with there.
         let repeats_one = matches!(start, PageStart::Skip(skip) if *skip > 0) && first_key.is_some();
         if repeats_one {
-            rows.remove(0);
+            rows.drain(..1);
         }
         let read = distinct - u64::from(repeats_one);
         let rows = self.refined(rows, window);
-        let Digest { changed, unchanged, refused, mut then, shelve, .. } =
+        let Digest { changed, unchanged, refused, excluded, mut then, shelve, .. } =
             digest(self.context, &self.scope, rows).await?;
 
         let (number, expected_pages, expected_rows) = match start {
@@ -289,7 +293,7 @@ impl<'a> Source<'a> {
             unchanged,
             superseded: 0,
             refused,
-            excluded: 0,
+            excluded,
             rows_in_window: count,
             highest_revision: highest,
             requests: 1,
@@ -379,7 +383,8 @@ fn further_pages(first: u64, rows: u64) -> Vec<u64> {
 /// A row's key as the number that pages are held against each other by.
 fn boundary(key: Option<&RowKey>) -> Result<Option<u64>, Fault> {
     let Some(key) = key else { return Ok(None) };
-    let print = Fingerprint::of(&key.to_string()).map_err(|problem| Fault::defect("poll_page.page", problem.to_string()))?;
+    let print =
+        Fingerprint::of(&key.to_string()).map_err(|problem| Fault::defect("poll_page.page", problem.to_string()))?;
     let [a, b, c, d, e, f, g, h, ..] = print.0;
     Ok(Some(u64::from_be_bytes([a, b, c, d, e, f, g, h])))
 }

@@ -23,8 +23,8 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(240);
 /// A person waits for the firm this often …
 const MAX_WAITS: u32 = 8;
-/// … and this long each time.
-const WAIT: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
+/// … at first this long, then twice as long each time, up to sixteen times.
+const WAIT: chrono::TimeDelta = chrono::TimeDelta::milliseconds(500);
 /// A record in another worker's hands is tried again after this time.
 const BUSY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1500);
 /// From this attempt on a batch that the server chokes on is taken apart.
@@ -143,17 +143,23 @@ async fn with_companies(
     for (one, firm) in batch.into_iter().zip(firms) {
         // The page of a person can be read before that of the firm, so only now it may be known that the firm stays out.
         let excluded = firm.as_ref().is_some_and(|firm| firm.excluded);
+        // A refused firm comes only when somebody puts it right. One wait is for the case that both are being replayed.
+        let is_refused = firm.as_ref().is_some_and(|firm| firm.refused && !firm.pending);
+        let most_waits = if is_refused { 1 } else { MAX_WAITS };
         match firm.and_then(|firm| firm.target) {
             Some(company) => ready.push(one.with_company(company)),
             None if excluded => {}
-            None if job.waits < MAX_WAITS => waiting.push(one.record),
+            None if job.waits < most_waits => waiting.push(one.record),
             None => {
                 let parent = one.parent().map(|key| key.to_string()).unwrap_or_default();
                 let fault = Fault::new(
                     FaultKind::Rejected,
                     System::Connector,
                     "contacts.wait_for_company",
-                    format!("{parent} is not in HubSpot yet, so its contact cannot be linked: put {parent} right first, then replay this"),
+                    format!(
+                        "The firm of this contact, {parent}, is not in HubSpot, so the contact cannot be linked. \
+                         Put {parent} right first, then replay this record."
+                    ),
                 )
                 .with_code("COMPANY_MISSING");
                 let order = again(job, vec![one.record], 0)?;
@@ -163,7 +169,7 @@ async fn with_companies(
     }
     if !waiting.is_empty() {
         let order = again(job, waiting, job.waits + 1)?;
-        then.orders.push(order.priority(run.priority).at(context.clock.now() + WAIT));
+        then.orders.push(order.priority(run.priority).at(context.clock.now() + WAIT * (1 << job.waits.min(4))));
     }
     Ok(ready)
 }
@@ -204,6 +210,7 @@ async fn settle(
             Err(fault) => unsettled.push((one.record, fault)),
         }
     }
+    then.orders.extend(super::standing::before_delivery(context, job, run, &deliveries).await?);
     for key in context.ledger.deliver(&job.flow, &deliveries).await? {
         tracing::warn!(flow = %job.flow, record.key = %key, "A newer version of {key} was delivered while this one was being written");
     }

@@ -45,5 +45,6 @@ local function has(row, flag) return bit.band(row.flags, flag) ~= 0 end
 local function set(row, flag) row.flags = bit.bor(row.flags, flag) end
 local function clear(row, flag) row.flags = bit.band(row.flags, bit.bnot(flag)) end
 
--- What the target holds is known: something was delivered and no write was begun since.
-local function settled(row) return has(row, DELIVERED) and not has(row, PENDING) end
+-- What the target holds is known and in order: something was delivered and no write was begun since. A record that was kept
+-- out meanwhile and is moved again is delivered once more, which takes the mark off.
+local function settled(row) return has(row, DELIVERED) and not has(row, PENDING) and not has(row, EXCLUDED) end

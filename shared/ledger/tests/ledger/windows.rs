@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use mlc_ledger::{
     Action, CloseOutcome, CloseRequest, LedgerError, Mark, NewWindow, Opened, PageMark, PageMode, Purpose, WindowState,
 };
@@ -186,8 +187,54 @@ async fn a_checkpoint_remembers_which_mark_was_current_when() {
     }
     let checkpoint = server.ledger().checkpoint(&flow(), "vendors").await.unwrap().unwrap();
     assert_eq!((checkpoint.recent.len(), checkpoint.recent[0]), (64, (at(6 * 60_000), Mark::Revision(6))));
-    assert_eq!(checkpoint.mark_at(at(67 * 60_000 + 5)), Mark::Revision(67));
-    assert_eq!(checkpoint.mark_at(at(0)), Mark::Revision(6));
+    let start = |overlap_seconds| checkpoint.start(TimeDelta::seconds(overlap_seconds), at(500 * 60_000));
+    assert_eq!(start(0), Some(Mark::Revision(69)));
+    assert_eq!(
+        start(90),
+        Some(Mark::Revision(67)),
+        "what was current 90 s before the last window, however long ago that is"
+    );
+    assert_eq!(start(64 * 60), None, "no mark is that old: from the beginning");
+}
+
+#[tokio::test]
+async fn polls_in_quick_succession_do_not_push_out_older_marks() {
+    let server = Server::start().await;
+    for n in 0..200 {
+        let window = NewWindow { at: at(n * 1_000), ..new("vendors", Purpose::Incremental) };
+        read_and_close(&server, window, Some(Mark::Revision(n))).await;
+    }
+    let checkpoint = server.ledger().checkpoint(&flow(), "vendors").await.unwrap().unwrap();
+    let Some(Mark::Revision(start)) = checkpoint.start(TimeDelta::minutes(2), at(200_000)) else {
+        panic!("a revision")
+    };
+    assert!((74..=79).contains(&start), "{start}");
+}
+
+#[tokio::test]
+async fn the_first_windows_stragglers_are_looked_for_once_their_time_has_come() {
+    let server = Server::start().await;
+    read_and_close(&server, new("vendors", Purpose::Incremental), Some(Mark::Revision(7))).await;
+    let checkpoint = server.ledger().checkpoint(&flow(), "vendors").await.unwrap().unwrap();
+    let opened = checkpoint.recent[0].0;
+    let after = |seconds| checkpoint.start(TimeDelta::minutes(2), opened + TimeDelta::seconds(seconds));
+    assert_eq!((after(119), after(120)), (Some(Mark::Revision(7)), None));
+}
+
+#[tokio::test]
+async fn pages_that_do_not_join_do_not_close_a_window() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    let id = ledger.open_window(new("vendors", Purpose::Incremental)).await.unwrap().row().window.id.clone();
+    let mark = |skip, read, starts, ends| PageMark { read, starts: Some(starts), ends: Some(ends), ..page(skip, 150) };
+    ledger.record_page(&id, 1, mark(0, 100, 11, 12), Some(2)).await.unwrap();
+    ledger.record_page(&id, 1, mark(99, 50, 13, 14), None).await.unwrap();
+    let close = CloseRequest { pass: 1, rows_after: Some(150), mark: None, at: at(1) };
+    let outcome = ledger.close_window(&id, close).await.unwrap();
+    assert_eq!(outcome, CloseOutcome::Unstable { lowest: Some(150), highest: Some(150), after: Some(150) });
+    ledger.record_page(&id, 1, mark(99, 50, 12, 14), None).await.unwrap();
+    let outcome = ledger.close_window(&id, close).await.unwrap();
+    assert_eq!(outcome, CloseOutcome::Closed { checkpoint_moved: false });
 }
 
 #[tokio::test]

@@ -6,11 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use apalis_core::{
-    backend::{Backend, BackendConfig, finalize::Ephemeral},
-    task::{Task, task_id::RandomId},
-    worker::context::WorkerContext,
-};
+use apalis::prelude::{Backend, RandomId, Task, WorkerContext};
+use apalis_core::backend::{BackendConfig, finalize::Ephemeral};
 use mlc_runtime::metrics::Metrics;
 use tokio::sync::mpsc::UnboundedSender;
 

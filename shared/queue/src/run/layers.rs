@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use apalis_core::{error::BoxDynError, task::Task};
+use apalis::prelude::{BoxDynError, Task};
 use chrono::DateTime;
 use futures_util::{FutureExt, future::BoxFuture};
 use mlc_model::{Fault, FaultKind, Sealer, System};

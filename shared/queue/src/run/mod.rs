@@ -19,7 +19,7 @@ mod waiter;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use apalis_core::{monitor::Monitor, worker::builder::WorkerBuilder};
+use apalis::prelude::{Monitor, WorkerBuilder};
 use mlc_runtime::{metrics::Metrics, readiness::Readiness};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};

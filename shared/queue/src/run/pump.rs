@@ -2,12 +2,14 @@
 //!
 //! A permit is taken when a job is leased and given back when Redis has confirmed its end, so a worker never holds more
 //! jobs than it can run, and a stop waits for every confirmation. Every error of Redis is retried in here.
+//!
+//! Two turns may be under way: while Redis works on one and syncs its file, the results for the next come together.
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
 use mlc_model::{Clock as _, SystemClock};
 use mlc_runtime::{backoff::RetryPolicy, metrics::Metrics, readiness::Readiness};
-use redis::aio::ConnectionManager;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -30,6 +32,12 @@ use crate::{
 
 /// Results settled in one step.
 const BATCH: usize = 256;
+/// Fewest results for a second turn. It claims about as many; fewer would make the lanes' shares uneven.
+const SECOND_TURN: usize = 8;
+/// Longest wait for the reports of jobs that were told to stop, so that they are handed back together.
+const GATHER: Duration = Duration::from_millis(100);
+/// How often an idle worker that stops releases its waiting connection, until that answers.
+const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
 const AGAIN: RetryPolicy = RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(1));
 
 pub(crate) struct Parts {
@@ -46,6 +54,14 @@ pub(crate) struct Parts {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
+/// A turn that Redis has answered, or not.
+struct Answered {
+    asked: Instant,
+    results: Vec<Settled<Arc<Held>>>,
+    n: usize,
+    answer: Result<(Settlement, Claim), QueueError>,
+}
+
 /// What the pump knows about the work that is left in Redis.
 enum Supply {
     /// There may be more: claim with every turn.
@@ -56,7 +72,11 @@ enum Supply {
 
 pub(crate) struct Pump {
     parts: Parts,
-    connection: ConnectionManager,
+    /// Answered in the order in which they were asked, so that jobs start in the order of their lanes.
+    turns: FuturesOrdered<BoxFuture<'static, Answered>>,
+    /// Results and claims of these turns.
+    turns_settle: usize,
+    turns_claim: usize,
     waiter: Waiter,
     supply: Supply,
     /// When the next delayed job or lease is due.
@@ -66,6 +86,8 @@ pub(crate) struct Pump {
     settled: Vec<Settled<Arc<Held>>>,
     stop_at: Option<Instant>,
     told_to_stop: bool,
+    unblock_at: Option<Instant>,
+    gather_until: Option<Instant>,
     failures: u32,
 }
 
@@ -73,14 +95,18 @@ impl Pump {
     pub(crate) fn start(parts: Parts) -> JoinHandle<()> {
         let inbox = Arc::clone(&parts.inbox);
         let pump = Self {
-            connection: parts.queue.connection(),
-            waiter: Waiter::start(parts.queue.clone()),
+            turns: FuturesOrdered::new(),
+            turns_settle: 0,
+            turns_claim: 0,
+            waiter: Waiter::start(parts.queue.clone(), parts.stopping.clone()),
             supply: Supply::Perhaps,
             next_due: None,
             permits_taken: 0,
             settled: Vec::new(),
             stop_at: None,
             told_to_stop: false,
+            unblock_at: None,
+            gather_until: None,
             failures: 0,
             parts,
         };
@@ -95,19 +121,45 @@ impl Pump {
         loop {
             self.collect();
             let waiting = matches!(self.supply, Supply::Waiting(_));
-            if self.stop_at.is_some() && self.permits_taken == 0 && self.settled.is_empty() && !waiting {
+            let idle = self.permits_taken == 0 && self.settled.is_empty() && self.turns.is_empty() && !waiting;
+            if self.stop_at.is_some() && idle {
                 return;
             }
-            let free = self.parts.concurrency.saturating_sub(self.permits_taken);
+            let free = self.free();
             let claims = self.stop_at.is_none() && !waiting;
-            if self.settled.is_empty() && (!claims || free == 0) {
+            if (self.settled.is_empty() && (!claims || free == 0)) || !self.may_send() || self.gathers() {
                 self.wait().await;
                 continue;
             }
             let batch = self.settled.len().min(BATCH);
             let n = if claims { (free + batch).min(CLAIM_MAX) } else { 0 };
-            self.turn(batch, n).await;
+            self.send(batch, n);
         }
+    }
+
+    /// Permits that are free when the turns under way bring all that they ask for.
+    fn free(&self) -> usize {
+        (self.parts.concurrency + self.turns_settle).saturating_sub(self.permits_taken + self.turns_claim)
+    }
+
+    /// A second turn is worth its round trip only with enough results. A stop sends one at a time: jobs that are handed
+    /// back by a later turn would stand in front of those before.
+    fn may_send(&self) -> bool {
+        let enough = self.settled.len() >= (self.parts.concurrency / 4).clamp(SECOND_TURN, BATCH);
+        match self.turns.len() {
+            0 => true,
+            1 => enough && self.stop_at.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether more jobs that were told to stop are about to report: handed back together they keep their sequence.
+    fn gathers(&mut self) -> bool {
+        let wanted = self.permits_taken.saturating_sub(self.turns_settle).min(BATCH);
+        if self.settled.len() >= wanted || self.gather_until.is_some_and(|at| Instant::now() >= at) {
+            self.gather_until = None;
+        }
+        self.gather_until.is_some()
     }
 
     /// Waits for anything to happen.
@@ -115,11 +167,16 @@ impl Pump {
         let overdue = self.stop_at.filter(|_| !self.told_to_stop);
         let give_up = self.stop_at.map(|at| at + super::LAST_WORDS);
         tokio::select! {
-            Some(report) = self.parts.reported.recv() => self.settle(report),
-            Some(answer) = self.waiter.claims.recv() => self.waited(answer).await,
+            // The turns first: a new one is not sent before it is looked at. The reports last: `collect` takes them too.
+            biased;
+            Some(turn) = self.turns.next() => self.answered(turn).await,
             Ok(()) = self.parts.stopping.changed(), if self.stop_at.is_none() => self.stop().await,
-            () = at(overdue) => self.tell_to_stop(),
             () = at(give_up), if self.told_to_stop => self.give_up(),
+            () = at(overdue) => self.tell_to_stop(),
+            () = at(self.unblock_at) => self.unblock().await,
+            () = at(self.gather_until) => {}
+            Some(answer) = self.waiter.claims.recv() => self.waited(answer).await,
+            Some(report) = self.parts.reported.recv() => self.settle(report),
         }
     }
 
@@ -160,24 +217,42 @@ impl Pump {
         self.settled.push(Settled::new(held, step, &self.parts.queue));
     }
 
-    /// One turn with Redis: settles the first `batch` results and claims `n` jobs.
-    async fn turn(&mut self, batch: usize, n: usize) {
+    /// Begins a turn with Redis: settles the first `batch` results and claims `n` jobs.
+    fn send(&mut self, batch: usize, n: usize) {
         let rescue = self.parts.renewal.may_rescue();
-        let asked = Instant::now();
-        match self.parts.queue.turn(&mut self.connection, &self.settled[..batch], n, rescue).await {
+        let (queue, mut connection) = (self.parts.queue.clone(), self.parts.queue.connection());
+        let results: Vec<_> = self.settled.drain(..batch).collect();
+        self.turns_settle += batch;
+        self.turns_claim += n;
+        let turn = async move {
+            let asked = Instant::now();
+            let answer = queue.turn(&mut connection, &results, n, rescue).await;
+            Answered { asked, results, n, answer }
+        };
+        self.turns.push_back(turn.boxed());
+    }
+
+    async fn answered(&mut self, turn: Answered) {
+        let Answered { asked, mut results, n, answer } = turn;
+        self.turns_settle -= results.len();
+        self.turns_claim -= n;
+        match answer {
             Ok((settlement, claim)) => {
                 self.failures = 0;
                 self.parts.readiness.beat();
                 if asked.elapsed() > self.parts.queue.config().lease / 3 {
                     self.parts.renewal.calm_down();
                 }
-                let settled: Vec<_> = self.settled.drain(..batch).collect();
-                self.confirmed(&settled, &settlement);
+                self.confirmed(&results, &settlement);
                 if n > 0 {
                     self.claimed(claim, n);
                 }
             }
-            Err(error) => self.failed(&error).await,
+            Err(error) => {
+                results.append(&mut self.settled);
+                self.settled = results;
+                self.failed(&error).await;
+            }
         }
     }
 
@@ -269,8 +344,11 @@ impl Pump {
         } else if !runs.is_empty() {
             self.parts.inbox.deliver(runs.into_iter());
         }
+        if matches!(self.supply, Supply::Waiting(_)) {
+            // The turn before this one found nothing more and has set up the wait.
+            return;
+        }
         self.next_due = claim.next_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
-        self.supply = Supply::Perhaps;
         if got < n && claim.next_ms != Some(0) && self.stop_at.is_none() {
             self.arm();
         }
@@ -278,7 +356,7 @@ impl Pump {
 
     /// Lets the waiter claim as soon as there is something.
     fn arm(&mut self) {
-        let free = self.parts.concurrency.saturating_sub(self.permits_taken);
+        let free = self.free();
         if free == 0 {
             return;
         }
@@ -291,6 +369,7 @@ impl Pump {
     }
 
     async fn waited(&mut self, answer: Result<Claim, QueueError>) {
+        self.unblock_at = None;
         let asked = match std::mem::replace(&mut self.supply, Supply::Perhaps) {
             Supply::Waiting(n) => n,
             Supply::Perhaps => 0,
@@ -311,10 +390,21 @@ impl Pump {
         for run in self.parts.inbox.drain() {
             self.hand_back(run);
         }
-        if let (Supply::Waiting(_), Some(id)) = (&self.supply, self.waiter.connection_id()) {
+        self.unblock().await;
+    }
+
+    /// Ends the wait of an idle worker that stops. Until it answers: the wait may not have reached Redis yet.
+    async fn unblock(&mut self) {
+        self.unblock_at = None;
+        if !matches!(self.supply, Supply::Waiting(_)) {
+            return;
+        }
+        self.unblock_at = Some(Instant::now() + UNBLOCK_AGAIN);
+        if let Some(id) = self.waiter.connection_id() {
             let mut command = redis::cmd("CLIENT");
             command.arg("UNBLOCK").arg(id);
-            if let Err(error) = command.query_async::<i64>(&mut self.connection).await {
+            let mut connection = self.parts.queue.connection();
+            if let Err(error) = command.query_async::<i64>(&mut connection).await {
                 debug!(%error, "The waiting connection could not be released; it ends by itself");
             }
         }
@@ -326,6 +416,7 @@ impl Pump {
 
     fn tell_to_stop(&mut self) {
         self.told_to_stop = true;
+        self.gather_until = Some(Instant::now() + GATHER);
         let n = self.parts.renewal.stop_all();
         if n > 0 {
             warn!(jobs = n, "{n} jobs did not end before the deadline and are handed back");
@@ -339,6 +430,8 @@ impl Pump {
         );
         self.permits_taken = 0;
         self.settled.clear();
+        self.turns.clear();
+        (self.turns_settle, self.turns_claim) = (0, 0);
         self.supply = Supply::Perhaps;
     }
 }

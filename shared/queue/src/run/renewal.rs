@@ -97,6 +97,8 @@ async fn renew(queue: Queue, leases: Leases, metrics: Metrics, readiness: Readin
     let period = queue.config().lease / 3;
     let mut tick = tokio::time::interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Nothing is held yet: the first lease needs us after a third of it.
+    tick.reset();
     let mut last_sweep: Option<Instant> = None;
     loop {
         tick.tick().await;

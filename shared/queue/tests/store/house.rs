@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use mlc_model::{Fault, FaultKind, System};
+use mlc_model::{Clock as _, Fault, FaultKind, System, SystemClock};
 use mlc_queue::{
     Job, JobContext, Lane, LaneStatus, Order, Outcome, Queue, QueueConfig, QueueError, Registry, UniqueKey, Workers,
     WorkersConfig,
@@ -69,6 +70,11 @@ impl Job for OldErrand {
     fn lane(&self) -> Lane {
         lane(&self.lane)
     }
+}
+
+/// These cases are about a real Redis, hence about the real time.
+pub fn now() -> DateTime<Utc> {
+    SystemClock.now()
 }
 
 pub fn lane(name: &str) -> Lane {

@@ -111,3 +111,25 @@ async fn a_paused_lane_waits_and_goes_on_when_resumed() {
     worker.stop().await;
     assert_eq!(house.diary.numbers()[0], 50);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_never_leases_more_jobs_than_it_may_run() {
+    let house = House::open().await;
+    house.enqueue(&errands(0..4000)).await;
+    let worker = house.work_simply(64);
+    let mut connection = crate::support::connection().await;
+    let (mut most, mut ended) = (0, 0);
+    while ended < 4000 {
+        let leased: usize = redis::cmd("ZCARD")
+            .arg(format!("{{mlcq:{}}}:leased", house.namespace))
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        most = most.max(leased);
+        ended = house.total("done").await;
+    }
+    worker.stop().await;
+    assert!((1..=64).contains(&most), "{most} jobs were leased at once");
+    assert!(house.diary.times().values().all(|times| *times == 1));
+    assert_eq!(house.diary.runs().len(), 4000);
+}

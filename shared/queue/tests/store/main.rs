@@ -1,6 +1,5 @@
 //! What the store of the queue must hold, one case for each defect known of the stock store and each gap of the prototype.
 #![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
-#![allow(clippy::disallowed_methods, reason = "these cases are about a real Redis and its clock")]
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads better so")]
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 
@@ -11,5 +10,6 @@ mod lanes;
 mod outcomes;
 mod shelf;
 mod stock_defects;
+mod stops;
 #[path = "../support/mod.rs"]
 mod support;

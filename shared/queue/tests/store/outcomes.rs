@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
 use mlc_model::FaultKind;
 use mlc_queue::{DeadFilter, JobState, Outcome, Page, SnoozeReason};
 
@@ -22,7 +21,7 @@ async fn a_snooze_costs_no_attempt_and_comes_back_when_it_said() {
     let worker = house.work(4, |_, context| {
         Box::pin(async move {
             if context.snoozes < 8 {
-                let until = Utc::now() + chrono::Duration::milliseconds(40);
+                let until = now() + chrono::Duration::milliseconds(40);
                 return Outcome::Snooze { until, why: SnoozeReason::BudgetEmpty };
             }
             Outcome::done()
@@ -59,7 +58,7 @@ async fn a_delayed_job_starts_when_it_is_due_and_not_at_the_next_slow_poll() {
     let worker = house.work_simply(4);
     tokio::time::sleep(Duration::from_millis(50)).await;
     let start = Instant::now();
-    house.enqueue(&[errand(1).at(Utc::now() + chrono::Duration::milliseconds(250))]).await;
+    house.enqueue(&[errand(1).at(now() + chrono::Duration::milliseconds(250))]).await;
     house.diary.wait_for(1).await;
     assert!(start.elapsed() >= Duration::from_millis(240), "{:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
@@ -111,7 +110,7 @@ async fn a_follow_up_may_take_over_the_unique_key_of_its_job() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follow_up_that_is_open_already_is_absorbed() {
     let house = House::open().await;
-    let open = unique_errand(9, "open").at(Utc::now() + chrono::Duration::seconds(60));
+    let open = unique_errand(9, "open").at(now() + chrono::Duration::seconds(60));
     house.enqueue(&[errand(1), open.clone()]).await;
     let worker = house.work(4, |_, _| Box::pin(async { Outcome::then(vec![unique_errand(2, "open")]) }));
     eventually("it is done", async || house.total("done").await == 1).await;

@@ -8,9 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
 use mlc_model::FaultKind;
-use mlc_queue::{DeadFilter, Enqueued, JobFilter, JobState, Order, Outcome, Page, Priority};
+use mlc_queue::{DeadFilter, Enqueued, JobFilter, JobState, Order, Outcome, Page, Priority, QueueConfig};
 use tokio::sync::Semaphore;
 
 use crate::{house::*, support};
@@ -18,7 +17,7 @@ use crate::{house::*, support};
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_01_ten_thousand_jobs_due_at_once_are_all_carried_out() {
     let house = House::open().await;
-    let due = Utc::now() + chrono::Duration::milliseconds(300);
+    let due = now() + chrono::Duration::milliseconds(300);
     let orders: Vec<Order> = (0..10_000).map(|n| errand(n).at(due)).collect();
     house.enqueue(&orders).await;
     assert_eq!(house.lane().await.delayed, 10_000);
@@ -273,6 +272,16 @@ async fn defect_11_attempts_end_at_their_maximum_and_a_retry_waits_as_long_as_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_settings_may_allow_fewer_attempts_than_the_kind() {
+    let house = House::with(QueueConfig { max_attempts: 2, ..support::quick() }).await;
+    house.enqueue(&errands([1])).await;
+    let worker = house.work(4, |_, _| Box::pin(async { fault(FaultKind::Transient).into() }));
+    eventually("it is dead", async || house.lane().await.dead == 1).await;
+    worker.stop().await;
+    assert_eq!(house.diary.runs().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn defect_12_a_panic_and_a_time_out_are_retried_and_then_shelved_with_their_text() {
     let house = House::open().await;
     let hasty_runs = Arc::new(AtomicUsize::new(0));
@@ -302,7 +311,7 @@ async fn defect_14_a_finished_job_is_acknowledged_and_leaves_nothing_but_counter
     let house = House::open().await;
     let mut orders = errands(0..50);
     orders.push(unique_errand(50, "x"));
-    orders.push(errand(51).at(Utc::now() + chrono::Duration::milliseconds(50)));
+    orders.push(errand(51).at(now() + chrono::Duration::milliseconds(50)));
     house.enqueue(&orders).await;
     let worker = house.work(8, |errand, context| {
         Box::pin(async move {
@@ -320,7 +329,7 @@ async fn defect_14_a_finished_job_is_acknowledged_and_leaves_nothing_but_counter
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_15_jobs_can_be_listed_and_looked_at_in_every_state() {
     let house = House::open().await;
-    let later = errand(3).at(Utc::now() + chrono::Duration::seconds(60));
+    let later = errand(3).at(now() + chrono::Duration::seconds(60));
     house.enqueue(&[errand(1), errand_in("other", 2), later.clone()]).await;
     let all = house.queue.jobs(&JobFilter::default(), &Page::default()).await.unwrap();
     assert_eq!((all.items.len(), all.next), (3, None));
@@ -352,7 +361,7 @@ async fn defect_16_priorities_are_strict_and_order_is_kept_to_the_job() {
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_17_all_keys_share_one_hash_tag() {
     let house = House::open().await;
-    house.enqueue(&[errand(1), unique_errand(2, "u"), errand(3).at(Utc::now() + chrono::Duration::seconds(60))]).await;
+    house.enqueue(&[errand(1), unique_errand(2, "u"), errand(3).at(now() + chrono::Duration::seconds(60))]).await;
     house.queue.set_cap(&lane("main"), Some(1)).await.unwrap();
     house.queue.pause(&lane("other"), "lena", "tea").await.unwrap();
     house.queue.hold(&lane("third"), "refused").await.unwrap();

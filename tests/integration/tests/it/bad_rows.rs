@@ -1,6 +1,6 @@
 //! Rows that are wrong the way real rows are wrong: what a person reads about them, and what becomes of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mlc_house::{CUSTOMERS, House, HouseConfig, VENDORS};
 use mlc_queue::DeadLetter;
@@ -30,15 +30,13 @@ async fn sync_all(house: &House) {
 /// The record's key as the connector writes it.
 fn key_of(broken: &Broken) -> String {
     let part = |index: usize| broken.key[index].to_string().trim_matches('"').to_owned();
-    let contact = |kind: &str| match part(1).as_str() {
-        "" => format!("EPIC06:{kind}:{}/{}", part(0), part(2)),
-        place => format!("EPIC06:{kind}:{}/{place}/{}", part(0), part(2)),
-    };
+    // The seeded persons sit at the firm itself, not at one of its places.
+    let contact = |kind: &str| format!("EPIC06:{kind}:{}:{}", part(0), part(2));
     match broken.table.as_str() {
         "Vendor" => format!("EPIC06:VEND:{}", broken.key),
         "Customer" => format!("EPIC06:CUST:{}", broken.key),
-        "VendCntMain" => contact("VCNT"),
-        "CustCnt" => contact("CCNT"),
+        "VendCntMain" => contact("VENDCNT"),
+        "CustCnt" => contact("CUSTCNT"),
         other => panic!("no record comes from {other}"),
     }
 }
@@ -47,8 +45,11 @@ fn key_of(broken: &Broken) -> String {
 /// one contact of them; a row that comes twice is one row.
 const STOPPING: [&str; 5] = ["name_empty", "name_too_long", "id_blank", "control_characters", "email_malformed"];
 
-fn by_subject(letters: &[DeadLetter]) -> BTreeMap<String, &DeadLetter> {
-    letters.iter().map(|letter| (letter.job.subject.clone().unwrap_or_default(), letter)).collect()
+/// The text with the firm's own number left out.
+fn without_number(letter: &DeadLetter) -> String {
+    let subject = letter.job.subject.as_deref().unwrap();
+    let number = subject.split(':').nth(2).unwrap();
+    letter.fault.message.replace(&format!(":{number}"), ":#").replace(&format!(" {number}:"), " #:")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,17 +59,31 @@ async fn every_broken_record_is_a_dead_letter_that_a_finance_person_understands(
     sync_all(&house).await;
 
     let letters = house.dead_letters().await.unwrap();
-    let shelved: BTreeSet<String> = by_subject(&letters).into_keys().collect();
+    // Persons of a broken firm wait for it on the shelf, and say so.
+    let (waiting, broken): (Vec<_>, Vec<_>) =
+        letters.iter().partition(|letter| letter.fault.code.as_deref() == Some("COMPANY_MISSING"));
+    let shelved: BTreeSet<String> = broken.iter().filter_map(|letter| letter.job.subject.clone()).collect();
     let expected: BTreeSet<String> =
         seeded.broken.iter().filter(|broken| STOPPING.contains(&broken.reason)).map(key_of).collect();
     assert_eq!(shelved, expected, "{:#?}", texts(&house).await);
-    assert_eq!(letters.len(), expected.len(), "each broken record stands on the shelf once");
+    assert_eq!(broken.len(), expected.len(), "each broken record stands on the shelf once");
+    for letter in waiting {
+        let firm = letter.fault.message.split(", ").nth(1).unwrap();
+        assert!(expected.contains(firm), "{}", letter.fault);
+    }
 
-    let distinct: BTreeSet<&str> = letters.iter().map(|letter| letter.fault.message.as_str()).collect();
+    let texts: BTreeSet<String> = letters.iter().map(without_number).collect();
     assert_eq!(
-        distinct.into_iter().collect::<Vec<_>>(),
+        texts.iter().map(String::as_str).collect::<Vec<_>>(),
         [
-            "Name is longer than the 65,536 characters that fit.",
+            "The contact's e-mail address is not a valid one. Correct it in Epicor, or empty it to leave the contact out, then replay this record.",
+            "The customer has no name in Epicor. Enter one there, then replay this record.",
+            "The firm of this contact, EPIC06:CUST:#, is not in HubSpot, so the contact cannot be linked. Put EPIC06:CUST:# right first, then replay this record.",
+            "The firm of this contact, EPIC06:VEND:#, is not in HubSpot, so the contact cannot be linked. Put EPIC06:VEND:# right first, then replay this record.",
+            "The name of this customer holds a line break, a tab or another character that cannot be shown. Type it again in Epicor, then replay this record.",
+            "The vendor has no name in Epicor. Enter one there, then replay this record.",
+            "The vendor has no supplier ID in Epicor. Enter one there, then replay this record.",
+            "Vendor #: Name holds more than the 65,536 characters that HubSpot takes. Correct it in Epicor, then replay this record.",
         ],
     );
 }
@@ -87,13 +102,16 @@ async fn after_the_fix_and_a_replay_none_is_left_and_everybody_is_there() {
     assert_eq!(keys.len(), seeded.vendors + seeded.customers);
     assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "each company once");
 
-    // A later poll finds nothing more to do, and nothing is refused again.
+    // The fix also touched rows that were odd but good, such as a shared address: a poll brings them. The one after it finds nothing to do.
+    sync_all(&house).await;
     let before = house.hubspot.stats();
     sync_all(&house).await;
     assert_no_dead_letters(&house).await;
     let after = house.hubspot.stats();
-    assert_eq!((after.companies.created, after.companies.total), (before.companies.created, before.companies.total));
-    assert_eq!(after.contacts.total, before.contacts.total);
+    let writes = |stats: &mlc_simulators::hubspot::Stats| {
+        [&stats.companies, &stats.contacts].map(|writes| (writes.created, writes.updated, writes.unchanged))
+    };
+    assert_eq!(writes(&after), writes(&before));
     let people = house.hubspot.contacts().len();
     let linked: BTreeSet<String> = house.hubspot.associations().into_iter().map(|link| link.contact).collect();
     assert_eq!(linked.len(), people, "every contact belongs to a company");
@@ -107,7 +125,8 @@ async fn records_that_are_still_broken_go_back_to_the_shelf_with_their_history()
     let before = texts(&house).await;
     replay_all(&house).await;
     assert_eq!(texts(&house).await, before);
-    for letter in house.dead_letters().await.unwrap() {
+    // Persons who wait for their firm have gone through other jobs meanwhile.
+    for letter in house.dead_letters().await.unwrap().iter().filter(|letter| letter.job.kind == "poll_page") {
         assert_eq!(letter.job.replays, 1, "{letter:?}");
         assert_eq!(letter.job.replayed[0].by, "tester");
     }
@@ -134,8 +153,8 @@ async fn discarded_records_stay_away_until_somebody_changes_them() {
     }
 
     house.epicor.store().fix_broken();
-    replay_all(&house).await;
     sync_all(&house).await;
+    replay_all(&house).await;
     assert_no_dead_letters(&house).await;
     assert_eq!(delivered(&house).len(), seeded.vendors + seeded.customers);
 }

@@ -22,17 +22,18 @@ fn in_page(kind: FaultKind) -> Fault {
     Fault { after: 1, ..Fault::once(SET, kind) }
 }
 
-/// Five vendors are read from an Epicor that commits this fault, at each of the questions: all arrive once, none is given up.
+/// Five vendors are read from an Epicor that commits this fault at each question of a poll in turn (columns, newest revision, page): all arrive
+/// once, none is given up.
 async fn delivered_despite(kind: FaultKind) {
+    let house = House::open_with(quick()).await.unwrap();
+    let keys = seed_vendors(&house, 5);
     for fault in [Fault::once("$metadata", kind), Fault::once(SET, kind), in_page(kind)] {
-        let house = House::open_with(quick()).await.unwrap();
-        let keys = seed_vendors(&house, 5);
         house.epicor.faults().add(fault);
-        house.sync(VENDORS).await.unwrap();
-        assert_eq!(house.epicor.faults().waiting().len(), 0, "the fault was not committed");
-        assert_no_dead_letters(&house).await;
-        assert_delivered_once(&house, &keys).await;
     }
+    house.sync(VENDORS).await.unwrap();
+    assert_eq!(house.epicor.faults().waiting().len(), 0, "a fault was not committed");
+    assert_no_dead_letters(&house).await;
+    assert_delivered_once(&house, &keys).await;
 }
 
 /// Five vendors, one of which is damaged on the way: the others arrive, it is shelved with a reason, and replay brings it once the damage is gone.
@@ -189,7 +190,7 @@ async fn a_row_with_null_keys_is_shelved_alone_and_found_again_by_its_window() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_with_a_text_of_ten_megabytes_is_shelved_alone() {
-    let reason = "Vendor 1: Name holds a text of unreasonable length";
+    let reason = "Vendor 1: Name holds more than the 65,536 characters that HubSpot takes. Correct it in Epicor";
     only_one_is_shelved(FaultKind::HugeString, Some("EPIC06:VEND:1"), reason).await;
 }
 

@@ -1,6 +1,6 @@
 //! Refused credentials hold a lane: its jobs wait, nothing is burned, nothing is lost, other lanes go on.
 
-use mlc_flow::{Entity, Extent, PollPage, Ask};
+use mlc_flow::{Ask, Entity, Extent, PollPage};
 use mlc_house::{CUSTOMERS, House, HouseConfig, TOKEN, VENDORS};
 use mlc_model::{ConnectionId, FlowId};
 use mlc_queue::{JobState, Order};
@@ -110,8 +110,7 @@ async fn a_wrong_epicor_key_holds_that_connection_while_another_one_goes_on() {
     // A second way into the same company, with secrets of its own.
     let more_sections =
         "[connections.epicor-second]\nsystem = \"epicor\"\nbase_url = \"{epicor}\"\ncompany = \"EPIC06\"\n".to_owned();
-    let mut house =
-        House::open_without_worker(HouseConfig { more_sections, ..HouseConfig::default() }).await.unwrap();
+    let mut house = House::open_without_worker(HouseConfig { more_sections, ..HouseConfig::default() }).await.unwrap();
     let config = house.epicor.config().clone();
     for (name, secret) in [("api_key", &config.api_key), ("user", &config.user), ("password", &config.password)] {
         house.set_secret("epicor-second", name, secret).await.unwrap();

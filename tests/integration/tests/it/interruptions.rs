@@ -41,7 +41,10 @@ enum Step {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_broken_off_at_any_step_ends_as_if_nothing_had_happened() {
     let (reads, writes, jobs) = undisturbed().await;
-    assert!(reads >= 4 && writes >= 6 && jobs >= 6, "too little to break off: {reads} reads, {writes} writes, {jobs} jobs");
+    assert!(
+        reads >= 4 && writes >= 6 && jobs >= 6,
+        "too little to break off: {reads} reads, {writes} writes, {jobs} jobs"
+    );
     let steps = (0..reads)
         .map(Step::Reading)
         .chain((0..writes).flat_map(|at| [Step::BeforeWrite(at), Step::AfterWrite(at)]))
@@ -142,9 +145,16 @@ impl Vanishing {
                 mlc_worker::open_with_keys(settings, keys, metrics.clone(), Arc::new(SystemClock)).await.unwrap();
             let config = WorkersConfig { name: "vanishing".to_owned(), concurrency: 4, ..WorkersConfig::default() };
             let registry = mlc_worker::registry(&context);
-            Workers::run(context.queue.clone(), registry, config, std::future::pending(), metrics, Readiness::default())
-                .await
-                .unwrap();
+            Workers::run(
+                context.queue.clone(),
+                registry,
+                config,
+                std::future::pending(),
+                metrics,
+                Readiness::default(),
+            )
+            .await
+            .unwrap();
         });
         Self(runtime)
     }

@@ -2,16 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
+mod bad_rows;
+mod canaries;
 mod crashes;
+mod customers;
 mod end_state;
+mod epicor_faults;
+mod holding;
+mod hubspot_faults;
 mod interruptions;
+mod ping;
 mod processes;
+mod registry;
 mod secrets_stay_hidden;
 mod stopping;
-mod vendors;
-mod hubspot_faults;
 mod trouble;
+mod updates;
+mod vendors;
 mod window_property;
-mod holding;
-mod epicor_faults;
-mod bad_rows;
+mod windows;

@@ -118,7 +118,11 @@ fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let folder = tests.parent().and_then(Path::parent).unwrap();
     let program = folder.join(name);
-    assert!(program.is_file(), "{name} is not in {}: `make test` builds it, so does `cargo build --bins`", folder.display());
+    assert!(
+        program.is_file(),
+        "{name} is not in {}: `make test` builds it, so does `cargo build --bins`",
+        folder.display()
+    );
     program
 }
 

@@ -32,7 +32,10 @@ async fn a_worker_told_to_stop_finishes_the_jobs_that_it_holds() {
     let deadline = ("MLC__WORKER__SHUTDOWN_DEADLINE", "20s");
     let mut worker = Process::worker(&house, &[deadline]);
     house.order(VENDORS, Extent::Incremental).await.unwrap();
-    eventually("pushes are under way", SOON, async || running(&house).await.iter().any(|job| job.kind == "push_record")).await;
+    eventually("pushes are under way", SOON, async || {
+        running(&house).await.iter().any(|job| job.kind == "push_record")
+    })
+    .await;
     let held = running(&house).await;
     let (status, took) = worker.terminate(Duration::from_secs(20)).await;
     assert!(status.success(), "{status}\n{}", worker.log());
@@ -49,7 +52,8 @@ async fn a_worker_told_to_stop_finishes_the_jobs_that_it_holds() {
 async fn jobs_that_do_not_end_before_the_deadline_are_handed_back_and_no_attempt_is_burned() {
     let house = house().await;
     // HubSpot writes, and does not answer.
-    let never = hubspot::Fault { delay_ms: Some(300_000), ..hubspot::Fault::always("batch/upsert", hubspot::FaultKind::Slow) };
+    let never =
+        hubspot::Fault { delay_ms: Some(300_000), ..hubspot::Fault::always("batch/upsert", hubspot::FaultKind::Slow) };
     house.hubspot.faults().add(never);
     let deadline = Duration::from_secs(1);
     let mut worker = Process::worker(&house, &[("MLC__WORKER__SHUTDOWN_DEADLINE", "1s")]);

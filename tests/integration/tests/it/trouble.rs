@@ -6,6 +6,7 @@ use std::{
 };
 
 use mlc_house::House;
+use mlc_model::{Clock as _, SystemClock};
 use mlc_queue::{JobFilter, JobState, JobView, Lane, Page};
 use serde_json::json;
 
@@ -107,7 +108,7 @@ pub(crate) fn assert_snoozed_without_cost(job: &JobView) {
 
 /// Seconds until the job is due.
 pub(crate) fn due_in(job: &JobView) -> i64 {
-    (job.at.unwrap() - chrono::Utc::now()).num_seconds()
+    (job.at.unwrap() - SystemClock.now()).num_seconds()
 }
 
 /// Waits until a lane is held and tells the reason.

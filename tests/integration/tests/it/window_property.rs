@@ -72,7 +72,7 @@ async fn every_final_version_arrives_whatever_changes_while_pages_are_read() {
         // Only what chooses the cases stays on this thread; the workers use all of them.
         let run = async move {
             let result = run_cases(at, setup, cases).await;
-            tracing_line(setup, cases, started);
+            report_time(setup, cases, started);
             result
         };
         tasks.spawn_local_on(run, &local);
@@ -83,6 +83,6 @@ async fn every_final_version_arrives_whatever_changes_while_pages_are_read() {
 }
 
 #[expect(clippy::print_stderr, reason = "shown by `--nocapture` only: how long each setup took")]
-fn tracing_line(setup: Setup, cases: usize, started: Instant) {
+fn report_time(setup: Setup, cases: usize, started: Instant) {
     eprintln!("{setup:?}: {cases} cases after {:?}", started.elapsed());
 }

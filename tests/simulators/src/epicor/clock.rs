@@ -1,6 +1,9 @@
 //! The simulator's clock: change stamps, token lifetimes and the `Date` header all follow it.
 
-#![expect(clippy::disallowed_methods, reason = "a simulator shares no code with the product and keeps a clock of its own")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a simulator shares no code with the product and keeps a clock of its own"
+)]
 
 use std::sync::Mutex;
 

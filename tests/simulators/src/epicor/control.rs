@@ -1,6 +1,5 @@
 //! The control API: seeding, changes, faults, switches. The real system has no such paths.
 
-
 use std::time::Duration;
 
 use axum::{

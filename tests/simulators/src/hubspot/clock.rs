@@ -1,6 +1,9 @@
 //! HubSpot's forms of points in time. Inside the simulator a time is milliseconds since 1970, UTC.
 
-#![expect(clippy::disallowed_methods, reason = "a simulator shares no code with the product and keeps a clock of its own")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a simulator shares no code with the product and keeps a clock of its own"
+)]
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 

@@ -38,7 +38,8 @@ impl Source<'_> {
         checkpoint: Option<&Checkpoint>,
         overlap: TimeDelta,
     ) -> Result<Planned, Fault> {
-        let Some((checkpoint, Mark::Revision(seen))) = checkpoint.map(|checkpoint| (checkpoint, checkpoint.until)) else {
+        let Some((checkpoint, Mark::Revision(seen))) = checkpoint.map(|checkpoint| (checkpoint, checkpoint.until))
+        else {
             return self.all_revisions().await;
         };
         match checkpoint.start(overlap, self.context.clock.now()) {
@@ -63,7 +64,10 @@ impl Source<'_> {
         let is_whole = page.count.is_none_or(|count| count <= distinct);
         if is_whole && (seen <= 0 || on_page.is_some_and(|newest| newest >= seen)) {
             let until = on_page.unwrap_or(seen).max(since);
-            return Ok(Planned { bounds: WindowBounds::Revision { since: Some(since), until: Some(until) }, page: Some(page) });
+            return Ok(Planned {
+                bounds: WindowBounds::Revision { since: Some(since), until: Some(until) },
+                page: Some(page),
+            });
         }
         let newest = self.client.newest(self.entity()).await?.revision.unwrap_or(0);
         if newest < seen {
@@ -148,4 +152,3 @@ pub(super) fn unnumbered(field: &ChangeField, bounds: WindowBounds) -> Result<Wi
     let id = WindowId::parse("unnumbered").map_err(|problem| defect(problem.to_string()))?;
     Window::new(id, field.clone(), bounds).map_err(|problem| defect(problem.to_string()))
 }
-

@@ -54,14 +54,20 @@ fn change() -> impl Strategy<Value = Change> {
 
 fn poll() -> impl Strategy<Value = Poll> {
     let pause = prop_oneof![Just(1_i64), Just(5), Just(89), Just(300), Just(3_600)];
-    (pause, vec(change(), 0..4), vec(vec(change(), 0..3), 0..14))
-        .prop_map(|(after_seconds, before, during)| Poll { after_seconds, before, during })
+    (pause, vec(change(), 0..4), vec(vec(change(), 0..3), 0..14)).prop_map(|(after_seconds, before, during)| Poll {
+        after_seconds,
+        before,
+        during,
+    })
 }
 
 /// Any case.
 pub(crate) fn schedule() -> impl Strategy<Value = Schedule> {
-    (5_usize..=20, vec(poll(), 1..=3), vec(0_usize..8, 1..=2))
-        .prop_map(|(rows, polls, replays)| Schedule { rows, polls, replays })
+    (5_usize..=20, vec(poll(), 1..=3), vec(0_usize..8, 1..=2)).prop_map(|(rows, polls, replays)| Schedule {
+        rows,
+        polls,
+        replays,
+    })
 }
 
 impl fmt::Display for Change {

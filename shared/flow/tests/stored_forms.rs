@@ -1,0 +1,88 @@
+//! What stands in queues and on shelves out there. A change that breaks one of these texts would make it unreadable: give the new field a default, or
+//! make a new kind.
+
+#![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+
+use mlc_flow::{CloseWindow, PollPage, PushRecord};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+/// Reads the stored text and writes it again unchanged.
+fn survives<J: Serialize + DeserializeOwned>(stored: Value) {
+    let job: J = serde_json::from_value(stored.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&job).unwrap(), stored);
+}
+
+fn poll(ask: Value) -> Value {
+    json!({"flow": "epicor_to_hubspot::vendors", "entity": "vendors", "from": "epicor-main", "to": "hubspot-main", "ask": ask})
+}
+
+fn window() -> Value {
+    json!({
+        "id": "epicor_to_hubspot::vendors.42",
+        "change_field": {"mode": "revision", "column": "SysRevID"},
+        "bounds": {"by": "revision", "since": 48_210_000, "until": 48_219_999}
+    })
+}
+
+#[test]
+fn a_poll_page_of_every_form_is_read_as_it_was_stored() {
+    survives::<PollPage>(poll(json!({"plan": "incremental"})));
+    survives::<PollPage>(poll(json!({"plan": "full"})));
+    survives::<PollPage>(poll(json!({"plan": {"since": "2026-11-22T00:00:00Z"}})));
+    survives::<PollPage>(poll(json!({"replay": "epicor_to_hubspot::vendors.42"})));
+    survives::<PollPage>(poll(json!({"records": {"keys": ["118"], "about": "EPIC06:VEND:118"}})));
+    survives::<PollPage>(poll(json!({"records": {"keys": ["118", "119"]}})));
+    for start in [json!({"skip": 200}), json!({"after": "118"}), json!({"after": null})] {
+        survives::<PollPage>(poll(
+            json!({"page": {"window": window(), "pass": 2, "start": start, "expected_rows": 512}}),
+        ));
+    }
+}
+
+#[test]
+fn windows_of_every_kind_are_read_as_they_were_stored() {
+    for bounds in [
+        json!({"by": "time", "since": null, "until": "2026-11-22T00:00:00Z"}),
+        json!({"by": "everything", "until": "2026-11-22T00:00:00Z"}),
+        json!({"by": "revision", "since": null, "until": null}),
+    ] {
+        let mut window = window();
+        window["bounds"] = bounds;
+        survives::<PollPage>(poll(
+            json!({"page": {"window": window, "pass": 1, "start": {"skip": 0}, "expected_rows": 0}}),
+        ));
+    }
+}
+
+#[test]
+fn a_close_window_is_read_as_it_was_stored() {
+    survives::<CloseWindow>(json!({
+        "flow": "epicor_to_hubspot::customers", "entity": "customer_contacts", "from": "epicor-main", "to": "hubspot-main",
+        "window": window(), "pass": 1, "expected_rows": 512
+    }));
+}
+
+#[test]
+fn a_push_record_of_every_record_is_read_as_it_was_stored() {
+    let address = json!({"line1": "12 Quay Rd", "line2": null, "line3": null, "city": "Duluth", "state": "MN", "postal_code": "55802", "country": null});
+    let contact = json!({
+        "company": "EPIC06", "kind": "vendor_contact", "parent_number": 118, "place": "", "number": 1, "name": "Lena Berg", "first_name": null,
+        "last_name": null, "email": "lena@nordbolt.example", "phone": null, "mobile": null, "job_title": null, "active": true, "version": 48_210_400
+    });
+    let vendor = json!({
+        "company": "EPIC06", "number": 118, "code": "NORDBOLT", "name": "Nordic Bolt Supply AB", "address": address, "phone": null, "email": null,
+        "website": null, "terms": "N30", "group": null, "currency": "USD", "active": true, "contacts": [contact], "version": 48_210_377
+    });
+    let customer = json!({
+        "company": "EPIC06", "number": 2041, "code": "HARBOR", "name": "Harbor Fasteners Inc", "address": address, "phone": null, "email": null,
+        "website": null, "terms": "N30", "group": null, "currency": "USD", "territory": "WEST", "customer_type": "CUS", "credit_hold": false,
+        "active": true, "version": 48_209_911, "extra": {"Tier_c": "gold"}
+    });
+    for record in [json!({"vendor": vendor}), json!({"customer": customer}), json!({"contact": contact})] {
+        survives::<PushRecord>(json!({
+            "flow": "epicor_to_hubspot::vendors", "from": "epicor-main", "to": "hubspot-main", "window": "epicor_to_hubspot::vendors.42",
+            "records": [record], "waits": 0
+        }));
+    }
+}
