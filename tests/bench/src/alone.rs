@@ -4,7 +4,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -20,7 +20,7 @@ use crate::{
     usage::{self, cpu_seconds, redis_usage},
 };
 
-/// A drain ends when no job has come for so long.
+/// A latency sample that takes so long has failed.
 const NOTHING_LEFT: Duration = Duration::from_secs(5);
 /// Long enough for a worker to be idle again.
 const REST: Duration = Duration::from_millis(3);
@@ -66,15 +66,18 @@ pub(crate) async fn enqueue(place: &Place, jobs: u64, batch: u64, senders: u64) 
     }))
 }
 
-/// Carries out `jobs` waiting jobs, or as many as there are.
-pub(crate) async fn drain(place: &Place, jobs: u64, concurrency: usize) -> anyhow::Result<Value> {
+/// Carries out `jobs` waiting jobs, or as many as there are: ends when none has come for `patience`.
+pub(crate) async fn drain(place: &Place, jobs: u64, concurrency: usize, patience: Duration) -> anyhow::Result<Value> {
     let (queue, redis) = no_op_job::open(&place.url, &place.namespace).await?;
     let mut connection = redis.manager.clone();
     let done = Arc::new(AtomicU64::new(0));
     let enough = Arc::new(Notify::new());
+    let epoch = Instant::now();
+    let last_start = Arc::new(AtomicU64::new(0));
     let registry = {
-        let (done, enough) = (Arc::clone(&done), Arc::clone(&enough));
+        let (done, enough, last_start) = (Arc::clone(&done), Arc::clone(&enough), Arc::clone(&last_start));
         Registry::new().on(move |_: NoOp, _| {
+            last_start.store(nanoseconds_since(epoch), Ordering::Relaxed);
             if done.fetch_add(1, Ordering::Relaxed) + 1 == jobs {
                 enough.notify_one();
             }
@@ -83,21 +86,17 @@ pub(crate) async fn drain(place: &Place, jobs: u64, concurrency: usize) -> anyho
     };
     let (cpu, redis_cpu) = (cpu_seconds(std::process::id())?, redis_usage(&mut connection).await?.cpu_seconds);
     let (began, began_at) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
-    let (idle, last_seen) = watch::channel(Duration::ZERO);
-    let watched = Arc::clone(&done);
+    let (last, ran_dry) = (Arc::clone(&last_start), Arc::new(AtomicBool::new(false)));
+    let dry = Arc::clone(&ran_dry);
     let stop = async move {
-        let mut seen = (0, began);
         loop {
             tokio::select! {
                 () = enough.notified() => return,
-                () = tokio::time::sleep(NOTHING_LEFT / 10) => {}
+                () = tokio::time::sleep(patience / 10) => {}
             }
-            let now = watched.load(Ordering::Relaxed);
-            if now != seen.0 {
-                seen = (now, Instant::now());
-            } else if seen.1.elapsed() >= NOTHING_LEFT {
-                // That time was waited for nothing; it is no part of the figure.
-                idle.send_replace(seen.1.elapsed());
+            let quiet = nanoseconds_since(epoch).saturating_sub(last.load(Ordering::Relaxed));
+            if Duration::from_nanos(quiet) >= patience {
+                dry.store(true, Ordering::Relaxed);
                 return;
             }
         }
@@ -120,7 +119,10 @@ pub(crate) async fn drain(place: &Place, jobs: u64, concurrency: usize) -> anyho
         }
     };
     let stop_seconds = (began.elapsed() - settled).as_secs_f64();
-    let seconds = settled.saturating_sub(*last_seen.borrow()).as_secs_f64();
+    // The patience was waited for nothing: then the figure ends with the last job's start.
+    let last_start = epoch + Duration::from_nanos(last_start.load(Ordering::Relaxed));
+    let settled = if ran_dry.load(Ordering::Relaxed) { last_start.saturating_duration_since(began) } else { settled };
+    let seconds = settled.as_secs_f64();
     let drained = done.load(Ordering::Relaxed);
     Ok(json!({
         "op": "drain", "jobs": drained, "concurrency": concurrency,
@@ -145,7 +147,7 @@ async fn all_settled(queue: &Queue, mut stopped: watch::Receiver<bool>) -> anyho
 pub(crate) async fn latency(place: &Place, jobs: u64) -> anyhow::Result<Value> {
     let (queue, _) = no_op_job::open(&place.url, &place.namespace).await?;
     let epoch = Instant::now();
-    let nanoseconds = move || u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let nanoseconds = move || nanoseconds_since(epoch);
     let (started, mut starts) = mpsc::unbounded_channel();
     let registry = Registry::new().on(move |job: NoOp, _| {
         // The receiver is gone only when the measurement is over.
@@ -189,6 +191,10 @@ pub(crate) async fn idle(place: &Place, seconds: u64) -> anyhow::Result<Value> {
         "op": "idle", "seconds": elapsed, "commands": commands, "commands_per_second": commands / elapsed,
         "cpu_seconds": cpu, "redis_cpu_seconds": after.cpu_seconds - before.cpu_seconds,
     }))
+}
+
+fn nanoseconds_since(epoch: Instant) -> u64 {
+    u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn worker(name: &str, concurrency: usize) -> WorkersConfig {

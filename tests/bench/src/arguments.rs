@@ -30,9 +30,12 @@ pub(crate) struct Arguments {
     /// Enqueue calls under way at once.
     #[arg(long, value_name = "S", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) senders: u64,
-    /// Carry out this many waiting jobs, which do nothing. Ends early when no job comes for 5 s.
+    /// Carry out this many waiting jobs, which do nothing. Ends early when none comes for a while (`--patience`).
     #[arg(long, value_name = "N")]
     pub(crate) drain: Option<u64>,
+    /// Milliseconds without a job after which a drain ends.
+    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    pub(crate) patience: u64,
     /// Jobs at once.
     #[arg(long, value_name = "C", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) concurrency: u64,

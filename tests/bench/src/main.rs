@@ -47,7 +47,8 @@ async fn one_operation(arguments: &Arguments, url: &str) -> anyhow::Result<serde
             alone::enqueue(&place, *jobs, arguments.batch, arguments.senders).await
         }
         Arguments { drain: Some(jobs), .. } => {
-            alone::drain(&place, *jobs, usize::try_from(arguments.concurrency)?).await
+            let patience = std::time::Duration::from_millis(arguments.patience);
+            alone::drain(&place, *jobs, usize::try_from(arguments.concurrency)?, patience).await
         }
         Arguments { latency: Some(jobs), .. } => alone::latency(&place, *jobs).await,
         Arguments { idle: Some(seconds), .. } => alone::idle(&place, *seconds).await,

@@ -74,7 +74,7 @@ impl<'a> RedisServer<'a> {
 
     /// A connection as our programs open it.
     pub(crate) async fn handle(&self, namespace: &str) -> anyhow::Result<RedisHandle> {
-        Ok(RedisHandle::connect(&RedisSettings { namespace: namespace.to_owned(), ..RedisSettings::at(&self.url()) })
+        Ok(RedisHandle::connect(&RedisSettings { namespace: namespace.to_owned(), ..RedisSettings::at(self.url()) })
             .await?)
     }
 

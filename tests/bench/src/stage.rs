@@ -15,6 +15,7 @@ use crate::{
     control::Control,
     processes::{Process, Processes},
     redis_server::{Persistence, RedisServer},
+    usage::cpu_seconds,
 };
 
 /// The flow of vendors.
@@ -36,8 +37,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) redis: RedisServer<'a>,
     pub(crate) epicor: Control,
     pub(crate) hubspot: Control,
-    // Ended with the stage.
-    _simulators: [Process<'a>; 2],
+    simulators: [Process<'a>; 2],
     folder: tempfile::TempDir,
 }
 
@@ -54,8 +54,9 @@ impl<'a> Stage<'a> {
         let epicor_base = text(&epicor.ready_line().await?, "base")?;
         let mut hubspot = Command::new(&program);
         hubspot.args(["hubspot", "--listen", "127.0.0.1:0", "--token", TOKEN, "--plan", "enterprise"]);
-        // The client learns the limit from the answers, so it must be told a high one.
-        hubspot.args(["--no-limits", "--burst", "1000000", "--daily", "1000000000"]);
+        // Lifted by telling a high limit: the client paces itself by what it is told, and by 10 calls a second when it is
+        // told nothing or more than it believes.
+        hubspot.args(["--burst", "100000", "--daily", "1000000000"]);
         let mut hubspot = processes.start(hubspot, None)?;
         let hubspot_base = text(&hubspot.ready_line().await?, "listening")?;
 
@@ -86,7 +87,7 @@ impl<'a> Stage<'a> {
             redis,
             epicor: Control::of(&epicor_base)?,
             hubspot: Control::of(&hubspot_base)?,
-            _simulators: [epicor, hubspot],
+            simulators: [epicor, hubspot],
             folder,
         })
     }
@@ -96,6 +97,12 @@ impl<'a> Stage<'a> {
         let mut command = Command::new(self.processes.own("mlc-worker")?);
         command.arg("--config").arg(self.folder.path().join("mlc.toml"));
         self.processes.start(command, Some(&self.log()))
+    }
+
+    /// Processor time of the Epicor and the HubSpot simulator so far, in seconds.
+    pub(crate) fn simulators_cpu(&self) -> anyhow::Result<[f64; 2]> {
+        let [epicor, hubspot] = &self.simulators;
+        Ok([cpu_seconds(epicor.pid())?, cpu_seconds(hubspot.pid())?])
     }
 
     /// Orders the next incremental poll of every entity of a flow, as the producer does.

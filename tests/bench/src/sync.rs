@@ -21,6 +21,7 @@ struct Run {
     redis_cpu: f64,
     peak: f64,
     requests: (u64, u64),
+    simulators_cpu: [f64; 2],
 }
 
 /// Measures one sync after another, each with servers and a worker of its own.
@@ -44,8 +45,12 @@ pub(crate) async fn measure(processes: &Processes, million: bool) -> anyhow::Res
                 "{} Epicor and {} HubSpot requests in {:.1} s",
                 run.requests.0, run.requests.1, run.seconds
             )),
-            Row::new(named("CPU s per 1,000 records, worker"), run.worker_cpu / thousands, "s")
-                .ratio(format!("{:.2} of a core", run.worker_cpu / run.seconds)),
+            Row::new(named("CPU s per 1,000 records, worker"), run.worker_cpu / thousands, "s").ratio(format!(
+                "{:.2} of a core; the simulators took {:.2} (Epicor) and {:.2} (HubSpot)",
+                run.worker_cpu / run.seconds,
+                run.simulators_cpu[0] / run.seconds,
+                run.simulators_cpu[1] / run.seconds
+            )),
             Row::new(named("CPU s per 1,000 records, Redis"), run.redis_cpu / thousands, "s")
                 .ratio(format!("{:.2} of the worker's", run.redis_cpu / run.worker_cpu)),
             Row::new(named("peak RSS of the worker"), run.peak, "MB")
@@ -68,6 +73,7 @@ async fn run(processes: &Processes, vendors: u64) -> anyhow::Result<Run> {
     stage.hubspot.post("reset-stats", &json!({})).await?;
     let requests = count(&stage.epicor.stats().await?, "/requests")?;
     let mut redis = stage.redis.handle("bench-probe").await?.manager;
+    let simulators = stage.simulators_cpu()?;
     let mut worker = stage.worker()?;
     let redis_cpu = redis_usage(&mut redis).await?.cpu_seconds;
     let began = Instant::now();
@@ -75,11 +81,13 @@ async fn run(processes: &Processes, vendors: u64) -> anyhow::Result<Run> {
     stage.settle(&mut worker).await?;
     let seconds = began.elapsed().as_secs_f64();
     let redis_cpu = redis_usage(&mut redis).await?.cpu_seconds - redis_cpu;
+    let after = stage.simulators_cpu()?;
+    let simulators_cpu = [after[0] - simulators[0], after[1] - simulators[1]];
     let (worker_cpu, peak) = (cpu_seconds(worker.pid())?, peak_megabytes(worker.pid())?);
     let (epicor, hubspot) = (stage.epicor.stats().await?, stage.hubspot.stats().await?);
     worker.stop().await?;
     let total = count(&hubspot, "/companies/total")?;
     ensure!(total == vendors, "HubSpot holds {total} companies instead of {vendors}");
     let requests = (count(&epicor, "/requests")? - requests, count(&hubspot, "/total_requests")?);
-    Ok(Run { vendors, seconds, worker_cpu, redis_cpu, peak, requests })
+    Ok(Run { vendors, seconds, worker_cpu, redis_cpu, peak, requests, simulators_cpu })
 }
