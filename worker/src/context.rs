@@ -8,11 +8,14 @@ use mlc_hubspot::HubspotClient;
 use mlc_ledger::Ledger;
 use mlc_mapping::CompanyRules;
 use mlc_model::{Clock, ConnectionId, Fault, FaultKind, FlowId, System};
-use mlc_queue::{Lane, Queue};
+use mlc_queue::{Lane, Outcome, Queue, SnoozeReason};
 use mlc_runtime::{
     metrics::Metrics,
     settings::{EpicorConnection, FlowSettings, Settings},
 };
+
+/// How long a job waits when Redis cannot store what it did.
+const REDIS_PAUSE: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
 
 /// Handed to every job. Clones share everything.
 #[derive(Clone, Debug)]
@@ -57,6 +60,14 @@ impl Context {
         if fault.kind == FaultKind::Unauthorized {
             self.connections.forget_secrets(connection).await;
         }
+    }
+
+    /// Our own Redis being full, read-only or away is no failure of the job: it waits, and no attempt is burned.
+    pub(crate) fn waits_for_redis(&self, fault: &Fault) -> Option<Outcome> {
+        (fault.system == System::Redis && fault.kind == FaultKind::Transient).then(|| Outcome::Snooze {
+            until: self.clock.now() + REDIS_PAUSE,
+            why: SnoozeReason::WaitsFor("redis".to_owned()),
+        })
     }
 
     pub(crate) fn company_rules(&self, flow: &FlowId, to: &ConnectionId) -> Result<CompanyRules, Fault> {

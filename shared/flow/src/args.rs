@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use mlc_model::{ConnectionId, Contact, Customer, FlowId, RecordKey, Vendor, Version, Window, WindowId};
+use mlc_model::{ConnectionId, Contact, Customer, Fingerprint, FlowId, RecordKey, Vendor, Version, Window, WindowId};
 use mlc_queue::{Job, Lane, UniqueKey};
 use serde::{Deserialize, Serialize};
 
@@ -228,11 +228,13 @@ impl Job for PushRecord {
     /// A record that goes alone (refused before, or read afresh) must not stand on the shelf twice.
     fn unique_key(&self) -> Option<UniqueKey> {
         match self.records.as_slice() {
+            // One version can have two contents where the source forgot to count: both must go.
             [only] => Some(UniqueKey::of(&format!(
-                "push_record/{}/{}/{}/{}",
+                "push_record/{}/{}/{}/{}/{}",
                 self.flow,
                 only.key(),
                 only.version(),
+                Fingerprint::of(only).map(|print| print.to_string()).unwrap_or_default(),
                 self.waits
             ))),
             _ => None,

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use chrono::{DateTime, Utc};
 use mlc_model::{FlowId, WindowId};
 use mlc_runtime::redis::RedisHandle;
 use redis::aio::ConnectionManager;
@@ -59,6 +60,15 @@ impl Ledger {
 
     pub(crate) fn keys(&self, flow: &FlowId) -> FlowKeys {
         FlowKeys::new(&self.handle.namespace, flow)
+    }
+
+    /// Redis' present time. Whoever judges how long ago something happened in Redis asks its clock, not his own.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn server_time(&self) -> Result<DateTime<Utc>, LedgerError> {
+        let (seconds, micros): (i64, u32) = redis::cmd("TIME").query_async(&mut self.connection()).await?;
+        Ok(DateTime::from_timestamp(seconds, micros.min(999_999) * 1_000).unwrap_or_default())
     }
 
     /// Flow, keys and number of a window.

@@ -263,7 +263,7 @@ pub struct WindowRow {
     pub opened_at: DateTime<Utc>,
     /// The job that opened it.
     pub opened_by: Option<JobId>,
-    /// When a page of it was last read, by Redis' clock; `None` before the first.
+    /// When a page of it was last read, or when it was opened, by Redis' clock: compare it with [`Ledger::server_time`](crate::Ledger::server_time).
     pub advanced_at: Option<DateTime<Utc>>,
     /// When it was closed or abandoned.
     pub closed_at: Option<DateTime<Utc>>,

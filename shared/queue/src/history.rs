@@ -41,6 +41,8 @@ pub(crate) struct History {
     pub(crate) replays: u32,
     pub(crate) failed: Vec<AttemptNote>,
     pub(crate) replayed: Vec<ReplayNote>,
+    /// Why it was last put off without a failure; none after a failure, whose fault tells why, and after a replay.
+    pub(crate) why: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -49,6 +51,8 @@ struct Notes {
     failed: Vec<AttemptNote>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     replayed: Vec<ReplayNote>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 
 impl History {
@@ -62,11 +66,11 @@ impl History {
         let (attempts, crashes, snoozes, replays) = (count(), count(), count(), count());
         // A job that was rescued before it ever failed has `[]` here.
         let notes: Notes = serde_json::from_str(json).unwrap_or_default();
-        Self { attempts, crashes, snoozes, replays, failed: notes.failed, replayed: notes.replayed }
+        Self { attempts, crashes, snoozes, replays, failed: notes.failed, replayed: notes.replayed, why: notes.why }
     }
 
     pub(crate) fn write(&self) -> String {
-        let notes = Notes { failed: self.failed.clone(), replayed: self.replayed.clone() };
+        let notes = Notes { failed: self.failed.clone(), replayed: self.replayed.clone(), why: self.why.clone() };
         format!(
             "1 {} {} {} {}\n{}",
             self.attempts,
@@ -79,9 +83,21 @@ impl History {
 
     pub(crate) fn fail(&mut self, at: DateTime<Utc>, fault: Fault) {
         self.attempts += 1;
+        self.why = None;
         self.failed.push(AttemptNote { attempt: self.attempts, at, fault });
         let surplus = self.failed.len().saturating_sub(ATTEMPTS_KEPT);
         self.failed.drain(..surplus);
+    }
+
+    /// Put off through no fault of the job.
+    pub(crate) fn snooze(&mut self, why: String) {
+        self.snoozes = self.snoozes.saturating_add(1);
+        self.why = Some(why);
+    }
+
+    /// Why the job waits for its time: its last snooze or its last failure, whichever was later.
+    pub(crate) fn waits_for(&self) -> Option<String> {
+        self.why.clone().or_else(|| self.failed.last().filter(|_| self.attempts > 0).map(|note| note.fault.to_string()))
     }
 
     /// A replayed job starts its attempts anew.
@@ -89,6 +105,7 @@ impl History {
         self.attempts = 0;
         self.crashes = 0;
         self.replays += 1;
+        self.why = None;
         self.replayed.push(ReplayNote { by: by.to_owned(), at });
         let surplus = self.replayed.len().saturating_sub(REPLAYS_KEPT);
         self.replayed.drain(..surplus);
@@ -114,6 +131,20 @@ mod tests {
              \"replayed\":[{\"by\":\"lena\",\"at\":\"2025-11-22T08:26:40Z\"}]}"
         );
         assert_eq!(History::read(history.write().as_bytes()), history);
+    }
+
+    #[test]
+    fn the_reason_of_a_snooze_is_stored_until_the_job_fails_or_is_replayed() {
+        let mut history = History::default();
+        history.snooze("rate_limited ACCOUNT_MOVING: the account moves".to_owned());
+        assert_eq!(history.write(), "1 0 0 1 0\n{\"why\":\"rate_limited ACCOUNT_MOVING: the account moves\"}");
+        assert_eq!(History::read(history.write().as_bytes()), history);
+        assert_eq!(history.waits_for().as_deref(), Some("rate_limited ACCOUNT_MOVING: the account moves"));
+        history.fail(DateTime::default(), Fault::defect("x", "y"));
+        assert_eq!(history.waits_for().as_deref(), Some("connector x: y"));
+        history.replay(DateTime::default(), "lena");
+        assert_eq!(history.waits_for(), None);
+        assert_eq!(History::read(b"1 0 0 3 0\n{}").waits_for(), None, "a form from before reasons were stored");
     }
 
     #[test]

@@ -54,13 +54,17 @@ pub(crate) fn decide(
         Outcome::Done { then, shelve } => Step::Done { then, shelve },
         Outcome::Snooze { until, why } => {
             let delay = (until - now).to_std().unwrap_or_default();
-            snooze(history, delay, &why)
+            let why = match &why {
+                SnoozeReason::WaitsFor(what) => format!("{} {what}", why.as_str()),
+                _ => why.as_str().to_owned(),
+            };
+            snooze(history, delay, why)
         }
         Outcome::Failed(fault) => match fault.kind {
             FaultKind::Limited => {
                 // A little later than asked, spread, so that all snoozed jobs do not come back in the same millisecond.
                 let asked = fault.retry_after().unwrap_or(DEFAULT_SNOOZE).min(LONGEST_DELAY);
-                snooze(history, asked + asked.mul_f64(0.1 * random.clamp(0.0, 1.0)), &SnoozeReason::RateLimited)
+                snooze(history, asked + asked.mul_f64(0.1 * random.clamp(0.0, 1.0)), limited(&fault))
             }
             FaultKind::Unauthorized => Step::Hold { fault },
             FaultKind::Rejected | FaultKind::Defect => {
@@ -79,13 +83,18 @@ pub(crate) fn decide(
     }
 }
 
-fn snooze(mut history: History, delay: Duration, why: &SnoozeReason) -> Step {
-    history.snoozes = history.snoozes.saturating_add(1);
-    let why = match why {
-        SnoozeReason::WaitsFor(what) => format!("waits_for {what}"),
-        other => other.as_str().to_owned(),
-    };
+fn snooze(mut history: History, delay: Duration, why: String) -> Step {
+    history.snooze(why.clone());
     Step::Later { delay: delay.min(LONGEST_DELAY), history, retry: false, why }
+}
+
+/// What the server said, with its code where it gave one: `rate_limited ACCOUNT_MOVING: …`.
+fn limited(fault: &Fault) -> String {
+    let word = SnoozeReason::RateLimited;
+    match &fault.code {
+        Some(code) => format!("{} {code}: {fault}", word.as_str()),
+        None => format!("{}: {fault}", word.as_str()),
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +136,10 @@ mod tests {
         let limited = fault(FaultKind::Limited).with_retry_after(Duration::from_secs(10));
         let Step::Later { delay, history, retry: false, .. } = after(limited, 2) else { panic!("not snoozed") };
         assert_eq!((history.attempts, history.snoozes), (2, 1));
+        assert_eq!(history.why.as_deref(), Some("rate_limited: hubspot x: y"));
+        let moving = fault(FaultKind::Limited).with_code("ACCOUNT_MOVING");
+        let Step::Later { why, .. } = after(moving, 0) else { panic!("not snoozed") };
+        assert_eq!(why, "rate_limited ACCOUNT_MOVING: hubspot x: y");
         assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&delay));
     }
 

@@ -16,7 +16,7 @@ pub(crate) async fn run(context: &Context, job: CloseWindow, run: &JobContext) -
         Ok(outcome) => outcome,
         Err(fault) => {
             context.note_refusal(&job.from, &fault).await;
-            Outcome::Failed(fault)
+            context.waits_for_redis(&fault).unwrap_or(Outcome::Failed(fault))
         }
     }
 }

@@ -43,6 +43,8 @@ impl Scope<'_> {
 pub(crate) struct Digest {
     pub(crate) changed: u64,
     pub(crate) unchanged: u64,
+    /// Read now, and yet older than what was seen before.
+    pub(crate) superseded: Vec<RecordKey>,
     pub(crate) refused: u64,
     pub(crate) excluded: u64,
     pub(crate) then: Vec<Order>,
@@ -75,6 +77,7 @@ pub(crate) async fn digest(
     if !sorted.excluded.is_empty() {
         context.ledger.exclude(&scope.job.flow, &sorted.excluded).await?;
     }
+    digest.then.extend(contacts_of_admitted(context, scope, &sorted.records).await?);
     let records = without_persons_of_excluded_firms(context, scope, sorted.records).await?;
 
     let mut prepared: Vec<Prepared> = Vec::with_capacity(records.len());
@@ -94,7 +97,8 @@ pub(crate) async fn digest(
     for (one, verdict) in prepared.into_iter().zip(verdicts) {
         match verdict {
             Verdict::Changed => changed.push(one.record),
-            Verdict::Unchanged | Verdict::Superseded => digest.unchanged += 1,
+            Verdict::Unchanged => digest.unchanged += 1,
+            Verdict::Superseded => digest.superseded.push(one.record.key()),
         }
     }
     digest.changed = changed.len() as u64;
@@ -109,7 +113,8 @@ pub(crate) async fn digest(
         })?;
         digest.then.push(order.priority(scope.run.priority));
     }
-    for (action, count) in [("unchanged", digest.unchanged), ("refused", digest.refused)] {
+    let superseded = digest.superseded.len() as u64;
+    for (action, count) in [("unchanged", digest.unchanged), ("superseded", superseded), ("refused", digest.refused)] {
         if count > 0 {
             context.metrics.records(scope.job.flow.as_str(), action, count);
         }
@@ -160,13 +165,42 @@ impl Sorted {
     }
 }
 
+/// A customer that was kept out so far (a prospect, say) has contacts that were kept out with it, and nothing will make them change: they are read by
+/// name. The orders become durable together with the page that sees the customer, while its row still says that it is kept out.
+async fn contacts_of_admitted(context: &Context, scope: &Scope<'_>, records: &[Record]) -> Result<Vec<Order>, Fault> {
+    if !scope.settings.contacts {
+        return Ok(Vec::new());
+    }
+    let customers: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Customer(customer) => Some(customer),
+            _ => None,
+        })
+        .collect();
+    let keys: Vec<RecordKey> = customers.iter().map(|customer| customer.key()).collect();
+    let rows = context.ledger.row(&scope.job.flow, &keys).await?;
+    customers
+        .into_iter()
+        .zip(rows)
+        .filter(|(_, row)| row.as_ref().is_some_and(|row| row.excluded))
+        .map(|(customer, _)| {
+            let ask = Ask::Records { keys: vec![RowKey::firm(customer.number).to_string()], about: None };
+            let order = Order::of(&PollPage { entity: Entity::CustomerContacts, ask, ..scope.job.clone() })?;
+            Ok(order.priority(scope.run.priority))
+        })
+        .collect()
+}
+
 /// A prospect's contacts would wait for a company that never comes.
 async fn without_persons_of_excluded_firms(
     context: &Context,
     scope: &Scope<'_>,
     records: Vec<Record>,
 ) -> Result<Vec<Record>, Fault> {
-    if scope.job.entity != Entity::CustomerContacts || records.is_empty() {
+    // Rows asked for by name are wanted: their firm may be on its way out of the excluded.
+    let by_name = matches!(scope.job.ask, Ask::Records { .. });
+    if scope.job.entity != Entity::CustomerContacts || by_name || records.is_empty() {
         return Ok(records);
     }
     let parents: Vec<RecordKey> = records.iter().filter_map(parent).collect();

@@ -15,7 +15,10 @@ use mlc_runtime::settings::EpicorConnection;
 
 use self::plan::unnumbered;
 use super::page::{Digest, Scope, digest};
-use crate::{context::Context, entities::epicor_entity};
+use crate::{
+    context::Context,
+    entities::{epicor_entity, flow_entity},
+};
 
 /// An open window that nobody has advanced for so long is given up: its pages stand on the dead-letter shelf or are gone.
 const STUCK_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -28,7 +31,10 @@ pub(crate) async fn run(context: &Context, job: PollPage, run: &JobContext) -> O
         Ok(outcome) => outcome,
         Err(fault) => {
             context.note_refusal(&job.from, &fault).await;
-            given_up(&job, run, fault)
+            match context.waits_for_redis(&fault) {
+                Some(snooze) => snooze,
+                None => given_up(&job, run, fault),
+            }
         }
     }
 }
@@ -148,7 +154,7 @@ impl<'a> Source<'a> {
         if purpose == Purpose::Replay {
             return Ok(None);
         }
-        let now = self.context.clock.now();
+        let now = self.context.ledger.server_time().await?;
         for row in self.context.ledger.open_windows(&self.job.flow).await? {
             if row.entity != self.job.entity.as_str() || row.purpose != purpose || row.state != WindowState::Open {
                 continue;
@@ -244,8 +250,14 @@ impl<'a> Source<'a> {
         }
         let read = distinct - u64::from(repeats_one);
         let rows = self.refined(rows, window);
-        let Digest { changed, unchanged, refused, excluded, mut then, shelve, .. } =
+        let Digest { changed, unchanged, superseded, refused, excluded, mut then, shelve, .. } =
             digest(self.context, &self.scope, rows).await?;
+        if let Some((entity, row)) = superseded.first().and_then(mlc_epicor::Entity::of_record) {
+            // Another page may have read the row later than this one. Or the source was put back to an older copy: one row read afresh tells.
+            let ask = Ask::Records { keys: vec![row.to_string()], about: None };
+            let order = Order::of(&PollPage { entity: flow_entity(entity), ask, ..self.job.clone() })?;
+            then.push(order.priority(self.run.priority));
+        }
 
         let (number, expected_pages, expected_rows) = match start {
             PageStart::Skip(0) => {
@@ -255,7 +267,10 @@ impl<'a> Source<'a> {
                     return Err(Fault::new(FaultKind::Transient, System::Epicor, "poll_page.page", message)
                         .with_code("ROWS_MISSING"));
                 }
-                let skips = further_pages(distinct, rows);
+                // A page that is full may be followed by more, whatever the count says: some gateways count the rows of the page.
+                let is_full = received >= u64::from(self.shape.page_rows);
+                let looked_for = if is_full { rows.max(distinct + 1) } else { rows };
+                let skips = further_pages(distinct, looked_for);
                 let pages = skips.len() as u64 + 1;
                 for skip in skips {
                     then.push(self.page_order(window, pass, PageStart::Skip(skip), rows)?);
@@ -268,6 +283,11 @@ impl<'a> Source<'a> {
                 let number = expected_rows;
                 if received == 0 {
                     (number, Some(number + 1), number)
+                } else if matches!(start, PageStart::After(Some(before)) if last_key.as_ref().is_some_and(|last| last.to_string() == *before))
+                {
+                    let message = "the server sends the same rows again instead of those behind them: it ignores the filter on the key";
+                    return Err(Fault::new(FaultKind::Rejected, System::Epicor, "poll_page.page", message)
+                        .with_code("FILTER_IGNORED"));
                 } else if last_key.is_none() {
                     let message = "no row of this page has a readable key, so the walk cannot go on";
                     return Err(Fault::new(FaultKind::Rejected, System::Epicor, "poll_page.page", message)
@@ -291,7 +311,7 @@ impl<'a> Source<'a> {
             read,
             changed,
             unchanged,
-            superseded: 0,
+            superseded: superseded.len() as u64,
             refused,
             excluded,
             rows_in_window: count,
@@ -320,20 +340,29 @@ impl<'a> Source<'a> {
     }
 
     /// Reads single rows afresh. A record that is still broken goes back to the shelf as this very job, with its history.
-    async fn records(self, keys: &[String]) -> Result<Outcome, Fault> {
+    async fn records(mut self, keys: &[String]) -> Result<Outcome, Fault> {
         let keys: Vec<RowKey> = keys
             .iter()
             .map(|key| key.parse::<RowKey>())
             .collect::<Result<_, _>>()
             .map_err(|problem| Fault::defect("poll_page.records", problem.to_string()))?;
         let rows = self.client.fetch_records(self.entity(), &keys, &self.shape).await?;
+        if rows.is_empty() && matches!(self.job.ask, Ask::Records { about: None, .. }) {
+            return Ok(Outcome::done());
+        }
         if rows.is_empty() {
             let message = "the row does not exist at the source any more; discard this if that is right";
             return Err(
                 Fault::new(FaultKind::Rejected, System::Epicor, "poll_page.records", message).with_code("ROW_GONE")
             );
         }
-        let Digest { then, mut shelve, .. } = digest(self.context, &self.scope, rows).await?;
+        let Digest { mut then, mut shelve, superseded, .. } = digest(self.context, &self.scope, rows).await?;
+        if !superseded.is_empty() {
+            // What the source says at this moment is older than what it said before.
+            self.begin_anew().await?;
+            let everything = PollPage { ask: Ask::Plan(Extent::Full), ..self.job.clone() };
+            then.push(Order::of(&everything)?.priority(self.run.priority));
+        }
         if let Ask::Records { about: Some(about), .. } = &self.job.ask
             && let Some(own) = shelve.iter().position(|(order, _)| order.subject() == Some(about.as_str()))
         {

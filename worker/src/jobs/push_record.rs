@@ -25,6 +25,8 @@ const LEASE: Duration = Duration::from_secs(240);
 const MAX_WAITS: u32 = 8;
 /// … at first this long, then twice as long each time, up to sixteen times.
 const WAIT: chrono::TimeDelta = chrono::TimeDelta::milliseconds(500);
+/// A person whose firm is kept out may belong to one that is being let in at this moment: waits for that, about 8 s.
+const WAITS_FOR_ADMISSION: u32 = 4;
 /// A record in another worker's hands is tried again after this time.
 const BUSY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1500);
 /// From this attempt on a batch that the server chokes on is taken apart.
@@ -38,7 +40,7 @@ pub(crate) async fn run(context: &Context, job: PushRecord, run: &JobContext) ->
         Ok(()) => Outcome::Done { then: then.orders, shelve: then.shelved },
         Err(fault) => {
             context.note_refusal(&target, &fault).await;
-            Outcome::Failed(fault)
+            context.waits_for_redis(&fault).unwrap_or(Outcome::Failed(fault))
         }
     }
 }
@@ -141,15 +143,19 @@ async fn with_companies(
     let mut ready = Vec::with_capacity(batch.len());
     let mut waiting = Vec::new();
     for (one, firm) in batch.into_iter().zip(firms) {
-        // The page of a person can be read before that of the firm, so only now it may be known that the firm stays out.
+        // The page of a person can be read before that of the firm, so only now it may be known that the firm stays out. Or it is just being let in.
         let excluded = firm.as_ref().is_some_and(|firm| firm.excluded);
         // A refused firm comes only when somebody puts it right. One wait is for the case that both are being replayed.
         let is_refused = firm.as_ref().is_some_and(|firm| firm.refused && !firm.pending);
-        let most_waits = if is_refused { 1 } else { MAX_WAITS };
+        let most_waits = match (is_refused, excluded) {
+            (true, _) => 1,
+            (false, true) => WAITS_FOR_ADMISSION,
+            (false, false) => MAX_WAITS,
+        };
         match firm.and_then(|firm| firm.target) {
             Some(company) => ready.push(one.with_company(company)),
-            None if excluded => {}
             None if job.waits < most_waits => waiting.push(one.record),
+            None if excluded => {}
             None => {
                 let parent = one.parent().map(|key| key.to_string()).unwrap_or_default();
                 let fault = Fault::new(
@@ -210,7 +216,7 @@ async fn settle(
             Err(fault) => unsettled.push((one.record, fault)),
         }
     }
-    then.orders.extend(super::standing::before_delivery(context, job, run, &deliveries).await?);
+    super::standing::before_delivery(context, job, &deliveries).await?;
     for key in context.ledger.deliver(&job.flow, &deliveries).await? {
         tracing::warn!(flow = %job.flow, record.key = %key, "A newer version of {key} was delivered while this one was being written");
     }

@@ -1,31 +1,20 @@
 //! What the ledger knew of records right before their delivery is recorded, which overwrites it.
 
-use mlc_flow::{Ask, Entity, Extent, PollPage, PushRecord, Record};
+use mlc_flow::PushRecord;
 use mlc_ledger::{Action, AuditNote, Delivery, Row};
 use mlc_model::{Fault, RecordKey};
-use mlc_queue::{JobContext, Order};
 
 use crate::context::Context;
 
-/// Looks at the rows of records about to be recorded as delivered.
-///
-/// - One that the target has just created although it is linked to something else there was merged or deleted by somebody: noted as a conflict.
-/// - A customer that was kept out so far (a prospect, say) has contacts that were kept out with it, and nothing will make them change: the contacts are
-///   read again. The returned order does that.
+/// Looks at the rows of records about to be recorded as delivered: one that the target has just created although it is linked to something else there was
+/// merged or deleted by somebody, which is noted as a conflict.
 ///
 /// # Errors
 /// When the ledger cannot be asked.
-pub(crate) async fn before_delivery(
-    context: &Context,
-    job: &PushRecord,
-    run: &JobContext,
-    deliveries: &[Delivery],
-) -> Result<Option<Order>, Fault> {
-    let has_customers = job.records.iter().any(|record| matches!(record, Record::Customer(_)));
-    let asked: Vec<&Delivery> =
-        deliveries.iter().filter(|delivery| has_customers || delivery.action == Action::Created).collect();
+pub(crate) async fn before_delivery(context: &Context, job: &PushRecord, deliveries: &[Delivery]) -> Result<(), Fault> {
+    let asked: Vec<&Delivery> = deliveries.iter().filter(|delivery| delivery.action == Action::Created).collect();
     if asked.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
     let keys: Vec<RecordKey> = asked.iter().map(|delivery| delivery.key.clone()).collect();
     let rows = context.ledger.row(&job.flow, &keys).await?;
@@ -36,18 +25,7 @@ pub(crate) async fn before_delivery(
         tracing::warn!(flow = %job.flow, records = notes.len(), "Records were merged or deleted at the target and created anew");
         context.ledger.note(&job.flow, &notes).await?;
     }
-    let joins = has_customers && known.iter().any(|(_, row)| row.excluded);
-    if !joins || !context.flow(&job.flow)?.contacts {
-        return Ok(None);
-    }
-    let contacts = PollPage {
-        flow: job.flow.clone(),
-        entity: Entity::CustomerContacts,
-        from: job.from.clone(),
-        to: job.to.clone(),
-        ask: Ask::Plan(Extent::Full),
-    };
-    Ok(Some(Order::of(&contacts)?.priority(run.priority)))
+    Ok(())
 }
 
 fn replaced(delivery: &Delivery, row: &Row) -> Option<AuditNote> {

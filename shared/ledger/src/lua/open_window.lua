@@ -13,8 +13,8 @@ local row = prefix .. string.format('%.0f', number)
 for i = 5, #ARGV, 2 do redis.call('HSET', row, ARGV[i], ARGV[i + 1]) end
 -- The audit stream counts in the server's time, whatever clock the caller has.
 local time = redis.call('TIME')
-redis.call('HSET', row, 'state', 'open', 'pass', 1, 'opened_at', at, 'slot', slot,
-  'audit_from', string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)))
+local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+redis.call('HSET', row, 'state', 'open', 'pass', 1, 'opened_at', at, 'slot', slot, 'audit_from', now, 'advanced_at', now)
 if slot ~= '' then redis.call('HSET', KEYS[2], slot, number) end
 redis.call('ZADD', KEYS[3], number, number)
 if redis.call('ZCARD', KEYS[3]) > tonumber(ARGV[4]) then

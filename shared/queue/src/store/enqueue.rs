@@ -30,8 +30,10 @@ impl Queue {
         let mut results = Vec::with_capacity(orders.len());
         for piece in orders.chunks(BATCH) {
             let now = self.now_ms();
-            let prepared: Vec<Prepared> =
-                piece.iter().map(|order| order.prepare(now, self.0.config.max_attempts, self.0.sealer.as_ref())).collect();
+            let prepared: Vec<Prepared> = piece
+                .iter()
+                .map(|order| order.prepare(now, self.0.config.max_attempts, self.0.sealer.as_ref()))
+                .collect();
             results.extend(self.enqueue_prepared(&prepared).await?);
         }
         if !orders.is_empty() {

@@ -55,6 +55,8 @@ pub struct JobView {
     pub enqueued_at: DateTime<Utc>,
     /// `Delayed`: when it is due. `Running`: when its lease ends unless extended. `Dead`: when it died. Else `None`.
     pub at: Option<DateTime<Utc>>,
+    /// `Delayed`: why it waits, from its last snooze or failure. `None` when it was ordered for later, and in every other state.
+    pub why: Option<String>,
     /// Failed attempts since it was enqueued or replayed.
     pub attempts: u32,
     /// Attempts until the shelf.
@@ -320,6 +322,7 @@ pub(crate) fn view(
         subject: envelope.subject,
         enqueued_at: DateTime::from_timestamp_millis(envelope.enqueued_ms).unwrap_or_default(),
         at: at.map(instant),
+        why: if state == JobState::Delayed { history.waits_for() } else { None },
         attempts: history.attempts,
         max_attempts: envelope.max_attempts,
         timeout: envelope.timeout,

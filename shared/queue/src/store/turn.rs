@@ -82,7 +82,11 @@ impl<T: AsRef<Ticket>> Settled<T> {
         if let Step::Done { then: orders, shelve: refused } = &mut step {
             let (now, parent) = (queue.now_ms(), ticket.as_ref());
             let mut prepare = |order: crate::Order| {
-                order.follows(&parent.id, &parent.envelope.trace).prepare(now, queue.config().max_attempts, queue.0.sealer.as_ref())
+                order.follows(&parent.id, &parent.envelope.trace).prepare(
+                    now,
+                    queue.config().max_attempts,
+                    queue.0.sealer.as_ref(),
+                )
             };
             then = std::mem::take(orders).into_iter().map(&mut prepare).collect();
             shelve = std::mem::take(refused).into_iter().map(|(order, fault)| (prepare(order), fault)).collect();

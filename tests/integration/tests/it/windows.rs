@@ -1,8 +1,11 @@
 //! Windows: what they cost, and how they come to an end whatever happens.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use chrono::TimeDelta;
@@ -163,9 +166,7 @@ async fn a_row_that_leaves_and_one_that_enters_do_not_hide_a_gap() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_whose_page_is_dead_is_given_up_after_a_quarter_of_an_hour() {
-    let clock = ManualClock::at(SystemClock.now());
-    let config = HouseConfig { clock: Arc::new(clock.clone()), ..small_pages() };
-    let house = House::open_with(config).await.unwrap();
+    let house = House::open_with(small_pages()).await.unwrap();
     let keys = seed_vendors(&house, 8);
     // Page two is answered with a refusal that no repetition helps against.
     let fault = mlc_simulators::epicor::Fault::once("Vendors", mlc_simulators::epicor::FaultKind::ODataError400);
@@ -174,15 +175,40 @@ async fn a_window_whose_page_is_dead_is_given_up_after_a_quarter_of_an_hour() {
     assert_eq!(house.dead_letters().await.unwrap().len(), 1);
     assert_eq!(newest_window(&house).await.state, WindowState::Open);
 
-    clock.advance(TimeDelta::minutes(14));
+    stood_still_for(&house, TimeDelta::minutes(14)).await;
     house.sync(VENDORS).await.unwrap();
     assert_eq!(windows(&house, VENDORS).await.len(), 1, "still waits for its page");
-    clock.advance(TimeDelta::minutes(2));
+    stood_still_for(&house, TimeDelta::minutes(16)).await;
     house.sync(VENDORS).await.unwrap();
 
     let rows = windows(&house, VENDORS).await;
     assert_eq!((rows[0].state, rows[1].state), (WindowState::Closed, WindowState::Abandoned));
     assert_delivered_once(&house, &keys).await;
+}
+
+/// Puts the last progress of the newest window back in time, by Redis' own clock.
+async fn stood_still_for(house: &House, time: TimeDelta) {
+    let row = newest_window(house).await;
+    let redis = mlc_runtime::redis::RedisHandle::connect(&house.context.settings.redis).await.unwrap();
+    let number = row.window.id.as_str().rsplit('.').next().unwrap();
+    let key = format!("{{mlcl:{}:{}}}:win:{number}", redis.namespace, row.flow);
+    let then = house.context.ledger.server_time().await.unwrap() - time;
+    let field = redis::cmd("HSET").arg(key).arg("advanced_at").arg(then.timestamp_millis()).to_owned();
+    let new_fields: u32 = field.query_async(&mut redis.manager.clone()).await.unwrap();
+    assert_eq!(new_fields, 0, "the window has such a field");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_clock_is_an_hour_ahead_gives_up_no_healthy_window() {
+    let clock = ManualClock::at(SystemClock.now() + TimeDelta::hours(1));
+    let config = HouseConfig { clock: Arc::new(clock), ..small_pages() };
+    let house = House::open_with(config).await.unwrap();
+    seed_vendors(&house, 30);
+    house.epicor.set_latency(Duration::from_millis(30), Duration::ZERO);
+    house.order(VENDORS, Extent::Incremental).await.unwrap();
+    until("the window is open", async || !windows(&house, VENDORS).await.is_empty()).await;
+    house.sync(VENDORS).await.unwrap();
+    assert!(windows(&house, VENDORS).await.iter().all(|row| row.state == WindowState::Closed));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,13 +247,33 @@ async fn since_reads_from_an_instant_and_full_reads_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_restored_from_an_older_copy_is_read_wholly_and_later_changes_arrive() {
-    let house = House::open_with(small_pages()).await.unwrap();
+async fn a_database_restored_from_an_older_copy_is_read_wholly_and_later_changes_arrive_by_revision() {
+    a_restored_database_is_read_wholly_and_later_changes_arrive(small_pages()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_restored_from_an_older_copy_is_read_wholly_and_later_changes_arrive_by_timestamp() {
+    let config = HouseConfig { profile: Profile::UpdatedOn, change_mode: "timestamp", ..small_pages() };
+    a_restored_database_is_read_wholly_and_later_changes_arrive(config).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_restored_from_an_older_copy_is_read_wholly_and_later_changes_arrive_by_full_scan() {
+    let config = HouseConfig { change_mode: "full_scan", ..small_pages() };
+    a_restored_database_is_read_wholly_and_later_changes_arrive(config).await;
+}
+
+async fn a_restored_database_is_read_wholly_and_later_changes_arrive(config: HouseConfig) {
+    let house = House::open_with(config).await.unwrap();
+    let clock = house.epicor.clock();
+    // In the past, so that every step stays behind the worker's own clock.
+    clock.freeze(SystemClock.now() - TimeDelta::minutes(30));
     let older = house.epicor.store().max_rev();
     seed_vendors(&house, 8);
     for vendor in 1..=8 {
         house.epicor.store().update_vendor(vendor, &json!({"City": "Duluth"})).unwrap();
     }
+    clock.advance(TimeDelta::minutes(1));
     house.sync(VENDORS).await.unwrap();
     {
         let mut store = house.epicor.store();
@@ -236,18 +282,46 @@ async fn a_database_restored_from_an_older_copy_is_read_wholly_and_later_changes
             store.update_vendor(vendor, &json!({"City": "Erie"})).unwrap();
         }
     }
-    house.sync(VENDORS).await.unwrap();
-    let cities = |house: &House| -> Vec<String> {
-        house.hubspot.companies().iter().map(|company| company.value("city").to_owned()).collect()
+    clock.advance(TimeDelta::minutes(1));
+    let count = |house: &House, city: &str| {
+        house.hubspot.companies().iter().filter(|company| company.value("city") == city).count()
     };
-    assert_eq!(cities(&house), ["Erie"; 8], "what the copy holds is what counts");
+    // The first poll after the clock has moved learns so from its answer; a later one knows.
+    until("what the copy holds is what counts", async || {
+        house.sync(VENDORS).await.unwrap();
+        count(&house, "Erie") == 8
+    })
+    .await;
 
     house.epicor.store().update_vendor(3, &json!({"City": "Boise"})).unwrap();
+    clock.advance(TimeDelta::minutes(1));
     reset(&house);
-    house.sync(VENDORS).await.unwrap();
-    assert_eq!(cities(&house).iter().filter(|city| *city == "Boise").count(), 1);
+    until("the later change arrives", async || {
+        house.sync(VENDORS).await.unwrap();
+        count(&house, "Boise") == 1
+    })
+    .await;
     assert_eq!(house.hubspot.stats().companies.updated, 1);
     assert_no_dead_letters(&house).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_time_that_ran_a_day_ahead_for_a_while_hides_no_change() {
+    let config =
+        HouseConfig { profile: Profile::UpdatedOn, change_mode: "timestamp", overlap: "6s", ..HouseConfig::default() };
+    let house = House::open_with(config).await.unwrap();
+    let clock = house.epicor.clock();
+    seed_vendors(&house, 4);
+    clock.run_from(SystemClock.now() + TimeDelta::days(1));
+    house.sync(VENDORS).await.unwrap();
+    clock.reset();
+    house.epicor.store().update_vendor(2, &json!({"City": "Erie"})).unwrap();
+    // Times are told in whole seconds, so the change is inside a window a second later at the latest.
+    until("the change is there", async || {
+        house.sync(VENDORS).await.unwrap();
+        house.hubspot.companies().iter().any(|company| company.value("city") == "Erie")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

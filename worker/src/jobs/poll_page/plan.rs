@@ -15,7 +15,7 @@ impl Source<'_> {
             Extent::Incremental => self.context.ledger.checkpoint(&self.job.flow, self.job.entity.as_str()).await?,
             Extent::Full | Extent::Since(_) => None,
         };
-        let overlap = TimeDelta::from_std(self.connection.overlap).unwrap_or(TimeDelta::minutes(2));
+        let overlap = self.overlap();
         let bounds = match field.mode {
             ChangeMode::FullScan => WindowBounds::Everything { until: self.server_now().await? },
             // Row versions know no instants: a person's `--since` reads everything, and what is unchanged is dropped.
@@ -61,7 +61,9 @@ impl Source<'_> {
         let page = self.fetch(Some(&window), &PageStart::Skip(0)).await?;
         let distinct = (page.received - page.duplicates) as u64;
         let on_page = page.rows.iter().flatten().map(|row| row.version.0).max();
-        let is_whole = page.count.is_none_or(|count| count <= distinct);
+        // A full page may be followed by more, whatever the count says.
+        let is_full = page.received >= self.shape.page_rows as usize;
+        let is_whole = !is_full && page.count.is_none_or(|count| count <= distinct);
         if is_whole && (seen <= 0 || on_page.is_some_and(|newest| newest >= seen)) {
             let until = on_page.unwrap_or(seen).max(since);
             return Ok(Planned {
@@ -77,9 +79,9 @@ impl Source<'_> {
         Ok(Planned { bounds: WindowBounds::Revision { since: Some(since), until: Some(newest) }, page: None })
     }
 
-    /// The newest row version is below one that was seen: the database was replaced by an older copy, or the newest row was deleted. The
-    /// checkpoint means nothing any more, and versions that are read from now on count as newer than all before.
-    async fn begin_anew(&mut self) -> Result<(), Fault> {
+    /// The newest row version is below one that was seen, or a row read just now is older than it was: the database was replaced by an older copy, or
+    /// the newest row was deleted. The checkpoint means nothing any more, and versions that are read from now on count as newer than all before.
+    pub(super) async fn begin_anew(&mut self) -> Result<(), Fault> {
         let (flow, entity) = (&self.job.flow, self.job.entity.as_str());
         tracing::warn!(flow = %flow, entity, "Row versions of {entity} went backwards: everything is read again");
         let ledger = &self.context.ledger;
@@ -101,34 +103,71 @@ impl Source<'_> {
             _ => TimeDelta::zero(),
         };
         let mut now = match self.context.connections.server_skew(&self.job.from).await {
-            Some(skew) => self.context.clock.now() + skew,
+            Some(skew) => self.believable(self.context.clock.now() + skew),
             None => self.server_now().await?,
         };
+        let mut asked = false;
         loop {
             let until = now - lag;
             if since.is_some_and(|since| since >= until) {
-                return Ok(None);
+                if asked {
+                    return self.ahead_of_the_server(field, since, until).await;
+                }
+                // What earlier answers taught us of the server's clock may have been wrong: ask before believing that nothing can have changed.
+                (now, asked) = (self.server_now().await?, true);
+                continue;
             }
-            let bounds = WindowBounds::Time { since, until };
-            let window = unnumbered(field, bounds)?;
+            let window = unnumbered(field, WindowBounds::Time { since, until })?;
             let page = self.fetch(Some(&window), &PageStart::Skip(0)).await?;
-            match page.server_time {
+            let told = page.server_time.map(|told| self.believable(told));
+            match told {
                 // Its clock is behind what we expected: rows would still be stamped inside the window.
                 Some(told) if mode == ChangeMode::Timestamp && told < until => now = told,
                 // The day modes have no upper bound in their query; the mark must not run ahead of the server.
-                Some(told) => {
-                    let bounds = WindowBounds::Time { since, until: until.min(told) };
-                    return Ok(Some(Planned { bounds, page: Some(page) }));
+                Some(told) if since.is_some_and(|since| since >= until.min(told)) => (now, asked) = (told, true),
+                told => {
+                    let until = told.map_or(until, |told| until.min(told));
+                    return Ok(Some(Planned { bounds: WindowBounds::Time { since, until }, page: Some(page) }));
                 }
-                None => return Ok(Some(Planned { bounds, page: Some(page) })),
             }
         }
+    }
+
+    /// A server's time that is ahead of ours by more than half the overlap is not believed: a window that ends too early costs a repetition, one that ends later
+    /// than the next one looks back costs records.
+    fn believable(&self, told: DateTime<Utc>) -> DateTime<Utc> {
+        told.min(self.context.clock.now() + self.overlap() / 2)
+    }
+
+    fn overlap(&self) -> TimeDelta {
+        TimeDelta::from_std(self.connection.overlap).unwrap_or(TimeDelta::minutes(2))
+    }
+
+    /// Nothing can have changed yet, or the checkpoint stands in the server's future and would hide what changes until then.
+    async fn ahead_of_the_server(
+        &self,
+        field: &ChangeField,
+        since: Option<DateTime<Utc>>,
+        until: DateTime<Utc>,
+    ) -> Result<Option<Planned>, Fault> {
+        if since.is_none_or(|since| since <= until + self.overlap()) {
+            return Ok(None);
+        }
+        let (flow, entity) = (&self.job.flow, self.job.entity.as_str());
+        tracing::warn!(flow = %flow, entity, "The checkpoint of {entity} stands in the future of the server's clock: everything is read again");
+        let ledger = &self.context.ledger;
+        ledger
+            .reset_checkpoint(flow, entity, "it stood in the future of the server's clock", self.context.clock.now())
+            .await?;
+        let bounds = WindowBounds::Time { since: None, until };
+        let page = self.fetch(Some(&unnumbered(field, bounds)?), &PageStart::Skip(0)).await?;
+        Ok(Some(Planned { bounds, page: Some(page) }))
     }
 
     /// The server's present time, by a small question.
     async fn server_now(&self) -> Result<DateTime<Utc>, Fault> {
         let answered = self.client.newest(self.entity()).await?.server_time;
-        answered.ok_or_else(|| {
+        answered.map(|told| self.believable(told)).ok_or_else(|| {
             Fault::new(
                 FaultKind::Transient,
                 System::Epicor,
