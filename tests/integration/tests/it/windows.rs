@@ -186,6 +186,16 @@ async fn a_window_whose_page_is_dead_is_given_up_after_a_quarter_of_an_hour() {
     assert_delivered_once(&house, &keys).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_counts_the_rows_of_the_page_hides_no_row() {
+    let house = House::open_with(small_pages()).await.unwrap();
+    let keys = seed_vendors(&house, 17);
+    house.epicor.store().switches_mut().count_of_page = true;
+    house.sync(VENDORS).await.unwrap();
+    assert_delivered_once(&house, &keys).await;
+    assert_no_dead_letters(&house).await;
+}
+
 /// Puts the last progress of the newest window back in time, by Redis' own clock.
 async fn stood_still_for(house: &House, time: TimeDelta) {
     let row = newest_window(house).await;

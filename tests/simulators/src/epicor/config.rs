@@ -98,6 +98,8 @@ pub struct Switches {
     pub shuffle_unordered: bool,
     /// Answer a `$filter` on a child set with an empty page.
     pub child_filter_empty: bool,
+    /// Count the rows of the page instead of those of the filter, as some gateways do.
+    pub count_of_page: bool,
     /// Add columns that no metadata announces to rows read without `$select`.
     pub undeclared_columns: bool,
     /// Services or methods the API key may use (`Erp.BO.Vendor`, `Erp.BO.Vendor.GetRows`).
@@ -123,6 +125,7 @@ impl Switches {
             server_offset_minutes: 0,
             shuffle_unordered: true,
             child_filter_empty: true,
+            count_of_page: false,
             undeclared_columns: true,
             scope: None,
             max_in_flight: None,

@@ -363,7 +363,8 @@ impl Read<'_> {
         body.extend_from_slice(b"{\"@odata.context\":");
         super::value::write_text(&self.context(table, ""), &mut body);
         if options.count {
-            body.extend_from_slice(format!(",\"@odata.count\":{}", found.total).as_bytes());
+            let count = if store.switches.count_of_page { found.rows.len() } else { found.total };
+            body.extend_from_slice(format!(",\"@odata.count\":{count}").as_bytes());
         }
         body.extend_from_slice(b",\"value\":[");
         let rows = Renderer::new(&store, self.company_at).rows(at, &found.rows, &options, &mut body);
