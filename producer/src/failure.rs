@@ -90,8 +90,19 @@ impl Failure {
     }
 }
 
+/// Redis' own words for what only its operator can change are the hash of a script and a code: said in ours instead.
 fn redis(problem: impl std::fmt::Display) -> Failure {
-    Failure::Redis(format!("{problem}; is Redis running, and does `redis.url` name it?"))
+    let text = problem.to_string();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    Failure::Redis(if has(&["OOM", "maxmemory"]) {
+        "Redis is full (maxmemory) and refuses what is new; nothing that it holds is lost: give it more memory, or remove \
+         dead letters that nobody needs with `mlc dead-letters discard`"
+            .to_owned()
+    } else if has(&["READONLY", "ReadOnly", "read only replica"]) {
+        "Redis is a read-only replica: let `redis.url` name its master".to_owned()
+    } else {
+        format!("{text}; is Redis running, and does `redis.url` name it?")
+    })
 }
 
 impl From<QueueError> for Failure {
@@ -191,5 +202,29 @@ impl From<ProbesUnavailable> for Failure {
 impl From<LogsUnavailable> for Failure {
     fn from(error: LogsUnavailable) -> Self {
         Self::Wrong(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use super::*;
+
+    #[test]
+    fn a_full_redis_and_a_replica_are_named_without_hashes() {
+        let full =
+            "-OOM command not allowed when used memory > 'maxmemory'. script: 0123456789abcdef, on @user_script:1.\r\n";
+        let replica = "-READONLY You can't write against a read only replica. script: 0123456789abcdef\r\n";
+        for (answer, start) in [(full, "Redis is full (maxmemory)"), (replica, "Redis is a read-only replica")] {
+            let value = redis::parse_redis_value(answer.as_bytes()).unwrap();
+            let error = value.extract_error().unwrap_err();
+            let failure = Failure::from(QueueError::from(error));
+            assert_eq!(failure.exit(), Exit::Redis);
+            let text = failure.to_string();
+            assert!(
+                text.starts_with(start) && !text.contains("0123456789abcdef") && !text.contains("running?"),
+                "{text}"
+            );
+        }
     }
 }

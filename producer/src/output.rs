@@ -1,12 +1,14 @@
 //! The one way to standard output: tables and lines for people, JSON for scripts.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use serde::Serialize;
 
 use crate::Failure;
+
+mod layout;
 
 /// How a command answers.
 #[derive(Debug, Clone, Copy)]
@@ -34,12 +36,8 @@ impl Output {
         if self.json || rows.is_empty() {
             return Ok(());
         }
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(header).add_rows(rows);
-        if io::stdout().is_terminal() {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        }
-        write(&table.trim_fmt())
+        let rows = rows.into_iter().map(Vec::from).collect();
+        write(&layout::lay_out(&header, rows, terminal_width()))
     }
 
     /// For scripts only: one value on one line.
@@ -57,6 +55,11 @@ impl Output {
         self.line(text)?;
         self.json(value)
     }
+}
+
+/// Columns of the terminal; `None` when the answer goes to a file or a pipe, where nobody minds long lines.
+fn terminal_width() -> Option<usize> {
+    Table::new().width().map(usize::from)
 }
 
 /// A note on standard error, for people who wait: never part of the answer.

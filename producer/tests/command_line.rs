@@ -9,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mlc_flow::PollPage;
+use mlc_flow::{PollPage, PushRecord};
 use mlc_model::{Fault, FaultKind, System};
-use mlc_queue::{Lane, Outcome, Registry, Workers, WorkersConfig};
+use mlc_queue::{Lane, Order, Outcome, Registry, Workers, WorkersConfig};
 use mlc_runtime::{metrics::Metrics, readiness::Readiness, shutdown::Shutdown};
 use private_redis::{KEYS, PrivateRedis, assert_fails, mlc, stderr, stdout};
 
@@ -35,6 +35,36 @@ fn redis_down_is_said_in_one_line_within_seconds_and_without_the_password() {
         assert_fails(&output, 4, &["127.0.0.1:9", "Redis"]);
         assert!(!stderr(&output).contains("canary"), "{}", stderr(&output));
     }
+}
+
+#[test]
+fn a_full_redis_and_a_replica_are_said_in_words() {
+    let redis = PrivateRedis::start();
+    let set = |arguments: &[&str]| {
+        let mut cli = Command::new("redis-cli");
+        cli.arg("-s").arg(redis.settings_file().with_file_name("redis.sock")).args(arguments);
+        assert!(cli.stdout(Stdio::null()).status().unwrap().success());
+    };
+    set(&["config", "set", "maxmemory", "1"]);
+    for arguments in [&["sync", VENDORS, "--no-wait"][..], &["pause", "hubspot-main", "--reason", "x"]] {
+        let output = redis.run(arguments);
+        assert_fails(&output, 4, &["Redis is full (maxmemory)"]);
+    }
+    set(&["config", "set", "maxmemory", "0"]);
+    set(&["replicaof", "127.0.0.1", "9"]);
+    assert_fails(&redis.run(&["sync", VENDORS, "--no-wait"]), 4, &["Redis is a read-only replica"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_without_the_key_of_a_secret_speaks_of_the_key_ring() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let lane = Lane::parse("hubspot-main").unwrap();
+    rooms.secrets.set(&lane.0, "token", "canary-4711".to_owned().into()).await.unwrap();
+    let other = KEYS.replace("test:AAE", "other:BBE");
+    std::fs::write(redis.settings_file().with_file_name("keys"), other).unwrap();
+    let told = redis.json(1, &["ping", "hubspot-main"]).to_string();
+    assert!(told.contains("key ring") && !told.contains("[connections."), "{told}");
 }
 
 #[test]
@@ -113,6 +143,17 @@ async fn a_secret_goes_in_and_never_comes_out_and_opens_a_held_lane() {
     assert_eq!(answer["lane_released"], true);
     assert!(rooms.queue.lane(&lane).await.unwrap().held.is_none());
 
+    for unusable in ["  \n", "a\tb\n"] {
+        let mut child = redis
+            .command(&["connection", "set-secret", "hubspot-main", "token"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(unusable.as_bytes()).unwrap();
+        assert_fails(&child.wait_with_output().unwrap(), 1, &["nothing was stored"]);
+    }
+
     use mlc_vault::ExposeSecret as _;
     let stored = rooms.secrets.get(&lane.0, "token").await.unwrap().unwrap();
     assert_eq!(stored.expose_secret(), "canary-4711");
@@ -168,6 +209,8 @@ async fn a_sync_whose_poll_dies_says_so_and_its_letter_can_be_replayed_and_disca
     assert_eq!(ended["causes"][0]["example"], "there is no such company");
     let lines = redis.run(&["sync", VENDORS]);
     assert_eq!(lines.status.code(), Some(1));
+    assert!(!stdout(&lines).contains("no window was opened"), "{}", stdout(&lines));
+    assert!(stdout(&lines).contains("rows read") && stdout(&lines).contains("records refused"), "{}", stdout(&lines));
     assert!(stdout(&lines).contains("dead letters") && stderr(&lines).contains("0 of 0 read"), "{}", stderr(&lines));
 
     let listed = redis.json(0, &["dead-letters", "list", "--fault", "rejected", "--connection", "epicor-main"]);
@@ -185,6 +228,58 @@ async fn a_sync_whose_poll_dies_says_so_and_its_letter_can_be_replayed_and_disca
     assert_eq!(redis.run(&["dead-letters", "show", id]).status.code(), Some(3));
     stop.trigger();
     worker.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_is_not_finished_while_a_record_of_the_flow_waits_for_long_in_an_older_chain() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    // Two pushes of an earlier sync: one of this flow, which the server put off for an hour, and one of another flow.
+    let (ours, other) = (push_of(VENDORS, 17), push_of("epicor_to_hubspot::customers", 18));
+    rooms.queue.enqueue(&[Order::of(&ours).unwrap(), Order::of(&other).unwrap()]).await.unwrap();
+    let registry =
+        Registry::new().on::<PollPage, _, _>(|_, _| async { Outcome::done() }).on::<PushRecord, _, _>(|_, _| async {
+            let moving = Fault::new(FaultKind::Limited, System::Hubspot, "companies.batch_upsert", "the account moves");
+            Outcome::Failed(moving.with_code("ACCOUNT_MOVING").with_retry_after(Duration::from_secs(3600)))
+        });
+    let stop = Shutdown::new();
+    let config = WorkersConfig { name: "w".to_owned(), concurrency: 2, shutdown_deadline: Duration::from_secs(5) };
+    let (waiting, queue) = (stop.waiting(), rooms.queue.clone());
+    let worker = tokio::spawn(Workers::run(queue, registry, config, waiting, Metrics::new(), Readiness::default()));
+
+    let ended = redis.json(1, &["sync", VENDORS]);
+    assert_eq!((&ended["good"], &ended["finished"]), (&false.into(), &false.into()), "{ended}");
+    let told = redis.run(&["sync", VENDORS]);
+    assert_fails_at_the_end(&told, &["1 record waits until ", "ACCOUNT_MOVING", "in hubspot-main"]);
+    assert!(!stdout(&told).contains("no window was opened"), "{}", stdout(&told));
+
+    let jobs = redis.json(0, &["jobs", "--state", "delayed", "--subject", "VEND:17"]);
+    let (id, why) = (jobs["items"][0]["id"].as_str().unwrap(), jobs["items"][0]["why"].as_str().unwrap());
+    assert_eq!(why, "rate_limited ACCOUNT_MOVING: hubspot companies.batch_upsert: the account moves");
+    for arguments in [&["jobs"][..], &["jobs", "show", id]] {
+        assert!(stdout(&redis.run(arguments)).contains(why), "{arguments:?}");
+    }
+    stop.trigger();
+    worker.await.unwrap().unwrap();
+}
+
+fn push_of(flow: &str, number: i64) -> PushRecord {
+    let vendor = serde_json::json!({
+        "company": "EPIC06", "number": number, "code": "A", "name": "A", "address": {}, "active": true,
+        "contacts": [], "version": 1,
+    });
+    serde_json::from_value(serde_json::json!({
+        "flow": flow, "from": "epicor-main", "to": "hubspot-main", "records": [{ "vendor": vendor }],
+    }))
+    .unwrap()
+}
+
+/// As `assert_fails`, after lines of progress.
+fn assert_fails_at_the_end(output: &std::process::Output, needles: &[&str]) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("mlc: ") && needles.iter().all(|needle| last.contains(needle)), "{text}");
 }
 
 #[test]

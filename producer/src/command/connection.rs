@@ -165,14 +165,25 @@ fn read_secret(id: &ConnectionId, name: &str, stdin: bool) -> Result<SecretStrin
         text
     };
     let text = without_newline(text);
-    if text.is_empty() {
-        return Err(Failure::Wrong(format!("the secret {name} is empty: nothing was stored")));
-    }
     if text.len() as u64 > LONGEST_SECRET {
         let most = LONGEST_SECRET >> 10;
         return Err(Failure::Wrong(format!("the secret {name} is longer than {most} KiB: nothing was stored")));
     }
+    if let Some(problem) = unusable(&text) {
+        return Err(Failure::Wrong(format!("the secret {name} {problem}: nothing was stored")));
+    }
     Ok(SecretString::from(text))
+}
+
+/// What no server gives out as a secret: a slip of the hand or of a script.
+fn unusable(text: &str) -> Option<&'static str> {
+    if text.trim().is_empty() {
+        Some("is blank")
+    } else if text.contains(char::is_control) {
+        Some("holds control characters, such as a line break or a tab")
+    } else {
+        None
+    }
 }
 
 /// `echo` and editors end with a newline that is no part of the secret.
@@ -189,6 +200,15 @@ fn without_newline(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_blank_secret_or_one_with_control_characters_is_refused() {
+        for (text, is_refused) in
+            [("", true), (" ", true), ("a\nb", true), ("a\tb", true), ("a\u{1b}[A", true), ("a b", false), ("é", false)]
+        {
+            assert_eq!(unusable(text).is_some(), is_refused, "{text:?}");
+        }
+    }
 
     #[test]
     fn one_newline_is_cut_off_and_no_more() {

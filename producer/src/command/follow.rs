@@ -1,7 +1,9 @@
 //! Following ordered polls to the end of everything that comes of them.
 //!
 //! A job's `trace` names the first job of its chain: the polls we ordered, their pages, and the pushes of what had changed.
-//! The work is over when no job of our chains is left, which is looked at twice because lists move while they are read.
+//! A record that changed again while its push waits already comes in that older push, of another chain: so we wait for every
+//! push of the flow. The work is over when none of these jobs is left, which is looked at twice because lists move while they
+//! are read. Pushes that wait for long, say for an account that is being moved, end the following instead.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,9 +13,10 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
+use mlc_flow::PushRecord;
 use mlc_ledger::{Purpose, WindowRow, WindowState};
 use mlc_model::{FlowId, JobId, WindowId};
-use mlc_queue::{DeadFilter, DeadLetter, JobFilter, Lane, LaneStatus, Page};
+use mlc_queue::{DeadFilter, DeadLetter, Job as _, JobFilter, JobState, JobView, Lane, LaneStatus, Page, QueueError};
 use mlc_runtime::settings::FlowSettings;
 use serde::Serialize;
 
@@ -30,6 +33,8 @@ const SEARCH_EVERY: u32 = 20;
 const LOOKS_PER_LINE: u32 = 4;
 /// Looks without any running job after which a person should know that nobody works.
 const IDLE_LOOKS: u32 = 20;
+/// Nobody should look on while every push that is left waits longer than this.
+const LONG_WAIT: TimeDelta = TimeDelta::minutes(1);
 /// Newest windows of the flow that are looked at.
 const WINDOWS: usize = 100;
 
@@ -94,6 +99,25 @@ pub(super) struct Following<'a> {
     chains: BTreeSet<String>,
     /// Windows that were open before: an equal poll joins them instead of opening its own.
     joined: BTreeSet<WindowId>,
+    /// Pushes in the target's lane that are of no chain of ours: how many records of our flow each holds, 0 for other flows.
+    others: BTreeMap<JobId, usize>,
+}
+
+/// What is left to do.
+enum Left {
+    Nothing,
+    Work,
+    /// Nothing but pushes that wait for long.
+    Waits(Waits),
+}
+
+/// Pushes that wait for long.
+#[derive(Debug, Default)]
+struct Waits {
+    records: usize,
+    /// When the last of them is due.
+    until: DateTime<Utc>,
+    why: Option<String>,
 }
 
 impl<'a> Following<'a> {
@@ -113,7 +137,7 @@ impl<'a> Following<'a> {
         };
         let lanes = [Lane::from(settings.from.clone()), Lane::from(settings.to.clone())];
         let (started, polls, chains) = (rooms.clock.now(), BTreeSet::new(), BTreeSet::new());
-        Ok(Self { rooms, flow, lanes, started, polls, chains, joined })
+        Ok(Self { rooms, flow, lanes, started, polls, chains, joined, others: BTreeMap::new() })
     }
 
     /// Names what is to be followed.
@@ -140,9 +164,13 @@ impl<'a> Following<'a> {
             let open = windows.iter().any(|row| row.state == WindowState::Open);
             if !open || looks % SEARCH_EVERY == SEARCH_EVERY - 1 {
                 self.join_chains(&windows).await?;
-                clear = if self.has_jobs().await? { 0 } else { clear + 1 };
+                let left = self.left().await?;
+                clear = if matches!(left, Left::Work) { 0 } else { clear + 1 };
                 if clear == 2 {
-                    break None;
+                    break match left {
+                        Left::Waits(waits) => Some(self.stop_of_waits(&waits)),
+                        Left::Nothing | Left::Work => None,
+                    };
                 }
             }
             let waits = lanes.iter().any(|status| status.ready > 0);
@@ -186,15 +214,28 @@ impl<'a> Following<'a> {
         Ok(())
     }
 
-    /// Whether any job of our chains waits or runs. Ends at the first one found.
-    async fn has_jobs(&self) -> Result<bool, Failure> {
-        for lane in &self.lanes {
+    /// What is left of our chains and of the flow's pushes. Ends at the first job that can soon go on.
+    async fn left(&mut self) -> Result<Left, Failure> {
+        let mut waits: Option<Waits> = None;
+        for lane in self.lanes.clone() {
             let filter = JobFilter { lane: Some(lane.clone()), ..JobFilter::default() };
             let mut page = Page { after: None, limit: 200 };
             loop {
                 let listing = self.rooms.queue.jobs(&filter, &page).await?;
-                if listing.items.iter().any(|job| self.chains.contains(&job.trace)) {
-                    return Ok(true);
+                for job in &listing.items {
+                    let is_push = lane == self.lanes[1] && job.kind == PushRecord::KIND;
+                    let records = if is_push { self.records_in(job).await? } else { 0 };
+                    if records == 0 && !self.is_ours(job) {
+                        continue;
+                    }
+                    let Some(until) = late(job, self.rooms.clock.now()).filter(|_| is_push) else {
+                        return Ok(Left::Work);
+                    };
+                    let waits = waits.get_or_insert_default();
+                    waits.records += records;
+                    if until > waits.until {
+                        (waits.until, waits.why) = (until, job.why.clone());
+                    }
                 }
                 page.after = listing.next;
                 if page.after.is_none() {
@@ -202,7 +243,38 @@ impl<'a> Following<'a> {
                 }
             }
         }
-        Ok(false)
+        Ok(waits.map_or(Left::Nothing, Left::Waits))
+    }
+
+    /// Whether the job is of a chain we follow, or a push of our flow that was met on the way.
+    fn is_ours(&self, job: &JobView) -> bool {
+        self.chains.contains(&job.trace) || self.others.get(&job.id).is_some_and(|records| *records > 0)
+    }
+
+    /// Records of our flow in a push. The envelope does not name the flow, so the push is opened, once.
+    async fn records_in(&mut self, job: &JobView) -> Result<usize, Failure> {
+        if let Some(records) = self.others.get(&job.id) {
+            return Ok(*records);
+        }
+        let payload = self.rooms.queue.payload(&job.id).await;
+        let records = match payload.map(|payload| payload.map(serde_json::from_value::<PushRecord>)) {
+            Ok(Some(Ok(push))) if push.flow == *self.flow => push.records.len(),
+            // Another flow's, or done since it was listed.
+            Ok(Some(Ok(_)) | None) => 0,
+            Err(error @ QueueError::Redis(_)) => return Err(error.into()),
+            // It cannot be ruled out that it is ours.
+            Ok(Some(Err(_))) | Err(_) => 1,
+        };
+        self.others.insert(job.id.clone(), records);
+        Ok(records)
+    }
+
+    fn stop_of_waits(&self, waits: &Waits) -> String {
+        let (records, verb) = if waits.records == 1 { ("record", "waits") } else { ("records", "wait") };
+        let why = waits.why.as_deref().unwrap_or("ordered for later");
+        let (n, lane) = (waits.records, &self.lanes[1]);
+        let until = until_text(waits.until, self.rooms.clock.now());
+        format!("{n} {records} {verb} until {until} ({why}) in {lane}: `mlc jobs --connection {lane}` shows them")
     }
 
     async fn causes(&self) -> Result<Vec<Refusals>, Failure> {
@@ -215,7 +287,7 @@ impl<'a> Following<'a> {
         })
         .await?;
         let mut causes: BTreeMap<String, Refusals> = BTreeMap::new();
-        for letter in letters.into_iter().filter(|letter| self.chains.contains(&letter.job.trace)) {
+        for letter in letters.into_iter().filter(|letter| self.is_ours(&letter.job)) {
             let example = letter.fault.message;
             let new = || Refusals { cause: letter.cause.clone(), letters: 0, example };
             causes.entry(letter.cause.clone()).or_insert_with(new).letters += 1;
@@ -224,6 +296,17 @@ impl<'a> Following<'a> {
         causes.sort_by_key(|cause| std::cmp::Reverse(cause.letters));
         Ok(causes)
     }
+}
+
+/// When a job is due that waits for long.
+fn late(job: &JobView, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    job.at.filter(|at| job.state == JobState::Delayed && *at > now + LONG_WAIT)
+}
+
+/// The time of day, with its day where that is not today.
+fn until_text(until: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let form = if until.date_naive() == now.date_naive() { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" };
+    until.format(form).to_string()
 }
 
 /// A lane that was stopped goes on only when a person says so.

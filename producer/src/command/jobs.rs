@@ -113,9 +113,11 @@ async fn list(options: List, rooms: &Rooms, output: Output) -> Result<Exit, Fail
             format!("{}/{}", job.attempts, job.max_attempts),
             instant(job.enqueued_at),
             or_dash(job.at.map(instant)),
+            or_dash(job.why.as_deref()),
         ]
     });
-    output.table(["ID", "STATE", "CONNECTION", "KIND", "SUBJECT", "FAILED", "ENQUEUED", "AT"], rows.collect())?;
+    output
+        .table(["ID", "STATE", "CONNECTION", "KIND", "SUBJECT", "FAILED", "ENQUEUED", "AT", "WHY"], rows.collect())?;
     if more {
         output.line(format!("There are more than these {}: raise --limit or filter.", jobs.len()))?;
     }
@@ -169,6 +171,7 @@ pub(super) fn describe(job: &JobView, output: Output) -> Result<(), Failure> {
     let facts = [
         ("job", job.id.to_string()),
         ("state", format!("{}{at}", state(job.state))),
+        ("waits for", or_dash(job.why.as_deref())),
         ("connection", job.lane.to_string()),
         ("kind", job.kind.clone()),
         ("subject", or_dash(job.subject.as_deref())),

@@ -136,6 +136,12 @@ fn cannot_start(id: &ConnectionId, fault: &Fault) -> PingReport {
         mlc_model::FaultKind::Unauthorized => {
             format!("Run `mlc connection set-secret {id} {}`.", fault.field.as_deref().unwrap_or("NAME"))
         }
+        // The section is right: what was sealed for it does not open.
+        _ if fault.operation == "vault.read" && !fault.message.contains("in Redis") => format!(
+            "Give the vault's key ring the key it was sealed with (MLC_VAULT_KEYS or `vault.key_file`). Where that key is \
+             lost: `mlc connection set-secret {id} NAME`."
+        ),
+        _ if fault.operation == "vault.read" => "See that Redis is running, then ping again.".to_owned(),
         _ => format!("Correct the section [connections.{id}] of the settings."),
     };
     report.bad("connection", fault.message.clone(), fix);

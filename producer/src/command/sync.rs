@@ -88,6 +88,7 @@ fn tell_ending(
         "jobs": jobs,
         "finished": ending.stopped.is_none(),
         "good": good,
+        "stopped": ending.stopped,
         "read": totals.read,
         "changed": totals.changed,
         "unchanged": totals.unchanged,
@@ -100,19 +101,20 @@ fn tell_ending(
         "causes": ending.causes,
         "windows": ending.windows,
     }))?;
-    if ending.windows.is_empty() && ending.stopped.is_none() {
+    if ending.windows.is_empty() && ending.stopped.is_none() && ending.dead_letters() == 0 {
         output.line(format!("{id}: no window was opened, nothing can have changed since the last one"))?;
     }
     let rows = [
-        ("read", totals.read),
-        ("changed", totals.changed),
-        ("unchanged", totals.unchanged),
-        ("superseded", totals.superseded),
-        ("refused", totals.refused),
-        ("excluded", totals.excluded),
+        ("rows read", totals.read),
+        ("records changed", totals.changed),
+        ("records unchanged", totals.unchanged),
+        ("records superseded", totals.superseded),
+        ("records refused", totals.refused),
+        ("records excluded", totals.excluded),
         ("dead letters", ending.dead_letters()),
     ];
-    output.table(["RECORDS", ""], rows.map(|(what, n)| [what.to_owned(), n.to_string()]).to_vec())?;
+    // A vendor's contacts come in its row and are records of their own: more records than rows.
+    output.table(["COUNTED", ""], rows.map(|(what, n)| [what.to_owned(), n.to_string()]).to_vec())?;
     let causes =
         ending.causes.iter().map(|cause| [cause.cause.clone(), cause.letters.to_string(), cause.example.clone()]);
     output.table(["CAUSE", "LETTERS", "EXAMPLE"], causes.collect())?;
