@@ -122,7 +122,7 @@ impl Connections {
         let client = match kept.get(id) {
             Some(known) if known.secrets.same_as(&secrets) => known.client.clone(),
             _ => {
-                let config = epicor::config(id, settings)?;
+                let config = epicor::config(id, settings, &self.shared.settings)?;
                 let mut door = config.door_config(id.clone());
                 door.ca_pem = read_ca(id, settings)?;
                 let door = self.door(id, door).await?;

@@ -4,7 +4,7 @@ use mlc_epicor::{
     Address, ChangeSetting, Entity, EpicorAuth, EpicorConfig, EpicorSecrets, License, ModeSetting, OAuthGrant,
 };
 use mlc_model::{ConnectionId, Fault, FaultKind, System};
-use mlc_runtime::settings::{EpicorAuth as AuthSetting, EpicorConnection, EpicorLicense};
+use mlc_runtime::settings::{EpicorAuth as AuthSetting, EpicorConnection, EpicorLicense, Settings};
 
 use crate::secrets::Secrets;
 
@@ -21,7 +21,11 @@ pub(crate) fn secrets(read: &Secrets) -> EpicorSecrets {
     }
 }
 
-pub(crate) fn config(connection: &ConnectionId, settings: &EpicorConnection) -> Result<EpicorConfig, Fault> {
+pub(crate) fn config(
+    connection: &ConnectionId,
+    settings: &EpicorConnection,
+    all: &Settings,
+) -> Result<EpicorConfig, Fault> {
     let wrong = |problem: String| {
         Fault::new(FaultKind::Rejected, System::Connector, "settings", format!("connections.{connection}: {problem}"))
     };
@@ -57,5 +61,46 @@ pub(crate) fn config(connection: &ConnectionId, settings: &EpicorConnection) -> 
         let mode = setting.mode.fixed().map_or(ModeSetting::Auto, ModeSetting::Fixed);
         config.change_fields.insert(entity, ChangeSetting { mode, column: setting.column.clone() });
     }
+    // A flow that is switched off counts too: a person can run it at any time.
+    for (id, flow) in all.flows.iter().filter(|(_, flow)| &flow.from == connection) {
+        let Some(entity) = flow.kind(id).as_str().rsplit("::").next().and_then(Entity::parse) else { continue };
+        let columns = config.extra_columns.entry(entity).or_default();
+        columns.extend(flow.fields.values().cloned());
+        columns.sort();
+        columns.dedup();
+    }
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use super::*;
+
+    #[test]
+    fn the_columns_of_all_flows_that_read_a_connection_are_known_to_its_client() {
+        let text = r#"
+            [connections.epicor-main]
+            system = "epicor"
+            base_url = "https://erp.example.com/EpicorERP"
+            company = "EPIC06"
+            [connections.hubspot-main]
+            system = "hubspot"
+            [flows."epicor_to_hubspot::vendors"]
+            from = "epicor-main"
+            to = "hubspot-main"
+            fields = { region = "Region_c", tier = "Tier_c", area = "Region_c" }
+            [flows."epicor_to_hubspot::buyers"]
+            kind = "epicor_to_hubspot::customers"
+            from = "epicor-main"
+            to = "hubspot-main"
+            enabled = false
+            fields = { credit = "CreditLimit" }
+        "#;
+        let all = Settings::parse("mlc.toml", text, []).unwrap();
+        let id: ConnectionId = "epicor-main".parse().unwrap();
+        let config = config(&id, all.connection(&id).unwrap().as_epicor().unwrap(), &all).unwrap();
+        assert_eq!(config.extra_columns[&Entity::Vendors], ["Region_c", "Tier_c"]);
+        assert_eq!(config.extra_columns[&Entity::Customers], ["CreditLimit"]);
+    }
 }

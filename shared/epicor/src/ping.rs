@@ -24,6 +24,7 @@ impl EpicorClient {
                     }
                     report_read(&mut report, entity, &page, self.config().page_rows);
                     self.report_change_field(&mut report, entity, page.count).await;
+                    self.report_extra_columns(&mut report, entity).await;
                 }
                 Err(fault) => {
                     if first && self.report_closed_entrance(&mut report, &fault) {
@@ -35,6 +36,7 @@ impl EpicorClient {
                     report_unreadable(&mut report, entity, &fault);
                     if fault.code.as_deref() == Some(code::UNKNOWN_PROPERTY) {
                         self.report_change_field(&mut report, entity, None).await;
+                        self.report_extra_columns(&mut report, entity).await;
                     }
                 }
             }
@@ -162,6 +164,31 @@ impl EpicorClient {
         let columns = self.columns(entity).await.ok()?;
         let missing: Vec<&str> = entity.columns().iter().copied().filter(|name| !columns.has(name)).collect();
         (!missing.is_empty()).then(|| missing.join(", "))
+    }
+
+    /// Holds the columns that the settings name against those that the service has. Says nothing when the service does not
+    /// tell its columns: the line of the change field did.
+    async fn report_extra_columns(&self, report: &mut PingReport, entity: Entity) {
+        let Some(wanted) = self.config().extra_columns.get(&entity).filter(|wanted| !wanted.is_empty()) else { return };
+        let Ok(columns) = self.columns(entity).await else { return };
+        let what = format!("{entity}: extra columns");
+        let missing: Vec<String> = wanted
+            .iter()
+            .filter(|name| !columns.has(name))
+            .map(|name| match columns.other_spelling(name) {
+                Some(spelling) => format!("{name} (but {spelling})"),
+                None => name.clone(),
+            })
+            .collect();
+        if missing.is_empty() {
+            report.good(what, format!("{} there", wanted.join(", ")));
+        } else {
+            report.bad(
+                what,
+                format!("{} has no column {}; Epicor would refuse every page", entity.set(), missing.join(", ")),
+                "Correct `fields` of the flows that read this entity: names of columns as Epicor spells them, upper and lower case too.",
+            );
+        }
     }
 
     /// Whether asking for revisions beyond the newest finds (nearly) nothing. No public source has seen Epicor honour a

@@ -137,7 +137,7 @@ fn contacts(row: &Row, company: &CompanyCode) -> Result<Vec<Result<Contact, RowP
         Some(Cell::List(children)) => Ok(children
             .iter()
             .enumerate()
-            .map(|(index, child)| vendor_contact(row.key.number, index + 1, child, company))
+            .map(|(index, child)| vendor_contact(row, index + 1, child, company))
             .collect()),
         Some(other) => {
             let what = format!("holds {} where contacts belong", other.shape());
@@ -146,7 +146,8 @@ fn contacts(row: &Row, company: &CompanyCode) -> Result<Vec<Result<Contact, RowP
     }
 }
 
-fn vendor_contact(vendor: i64, position: usize, child: &Cell, company: &CompanyCode) -> Result<Contact, RowProblem> {
+fn vendor_contact(row: &Row, position: usize, child: &Cell, company: &CompanyCode) -> Result<Contact, RowProblem> {
+    let vendor = row.key.number;
     let nowhere = Place { entity: Entity::Vendors, kind: RecordKind::VendorContact, key: None, position };
     let unnamed = |problem: RowProblem| RowProblem {
         reason: format!("Contact {position} of vendor {vendor}: {} {}", problem.field, "cannot be read."),
@@ -162,8 +163,9 @@ fn vendor_contact(vendor: i64, position: usize, child: &Cell, company: &CompanyC
     let place_code = nowhere.text(fields, "PurPoint").map_err(unnamed)?.unwrap_or_default();
     let key = RowKey::contact(vendor, place_code, number);
     let place = Place { key: Some(key.clone()), ..nowhere };
-    let version = place.optional_int(fields, REVISION_COLUMN)?.unwrap_or_default();
-    person(&place, fields, company, &key, Version(version), "EmailAddress")
+    // Without one of its own the vendor's version stands in: at zero the contact would pass for older than what was sent.
+    let version = place.optional_int(fields, REVISION_COLUMN)?.map_or(row.version, Version);
+    person(&place, fields, company, &key, version, "EmailAddress")
 }
 
 fn person(
@@ -245,6 +247,17 @@ mod tests {
         assert_eq!(problems.len(), 3);
         assert_eq!(problems[2].record_key(&company()).unwrap().as_str(), "EPIC06:VENDCNT:118:3");
         assert!(problems.iter().all(|problem| !problem.reason.contains("Otto")));
+    }
+
+    #[test]
+    fn a_vendor_contact_without_a_version_takes_that_of_its_vendor() {
+        let row = row(
+            Entity::Vendors,
+            r#"{"VendorNum":118,"SysRevID":70,"VendCntMains":[{"ConNum":1},{"ConNum":2,"SysRevID":null},{"ConNum":3,"SysRevID":9}]}"#,
+        );
+        let contacts = vendor(&row, &company(), &[]).unwrap().contacts;
+        let versions: Vec<Version> = contacts.iter().map(|contact| contact.version).collect();
+        assert_eq!(versions, [Version(70), Version(70), Version(9)]);
     }
 
     #[test]

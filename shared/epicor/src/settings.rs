@@ -96,6 +96,8 @@ pub struct EpicorConfig {
     pub page_rows: u32,
     /// Change field by entity; an entity that is not in it is on `auto`.
     pub change_fields: BTreeMap<Entity, ChangeSetting>,
+    /// Columns that flows carry over besides ours, by entity: the connection test looks whether they are there.
+    pub extra_columns: BTreeMap<Entity, Vec<String>>,
     /// Most calls in flight, over all workers.
     pub concurrency: u32,
     /// Most calls per second, over all workers; `None` = no limit but the one above.
@@ -114,6 +116,7 @@ impl EpicorConfig {
             zone: ServerZone::default(),
             page_rows: DEFAULT_PAGE_ROWS,
             change_fields: BTreeMap::new(),
+            extra_columns: BTreeMap::new(),
             concurrency: 2,
             requests_per_second: None,
             timeout: DEFAULT_TIMEOUT,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mlc_model::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::{MappingProblem, properties::Properties, website::Website};
+use crate::{MappingProblem, properties::Properties, text::filled, website::Website};
 
 /// Property that tells vendors and customers apart. HubSpot's own `type` has no value for a customer.
 pub(crate) const RECORD_TYPE: &str = "epicor_record_type";
@@ -40,12 +40,8 @@ pub(crate) fn put_address(
     address: &Address,
     postal_code_column: &str,
 ) -> Result<(), MappingProblem> {
-    let further: Vec<&str> = [&address.line2, &address.line3]
-        .into_iter()
-        .flatten()
-        .map(|line| line.trim())
-        .filter(|line| !line.is_empty())
-        .collect();
+    let further: Vec<&str> =
+        [&address.line2, &address.line3].into_iter().filter_map(|line| filled(line.as_deref())).collect();
     properties.optional("address", "Address1", address.line1.as_deref())?;
     properties.optional("address2", "Address2", Some(&further.join(", ")))?;
     properties.optional("city", "City", address.city.as_deref())?;
@@ -60,7 +56,7 @@ pub(crate) fn put_website(
     column: &str,
     typed: Option<&str>,
 ) -> Result<(), MappingProblem> {
-    let Some(typed) = typed.map(str::trim).filter(|typed| !typed.is_empty()) else {
+    let Some(typed) = filled(typed) else {
         properties.optional("website", column, None)?;
         return properties.optional("domain", column, None);
     };

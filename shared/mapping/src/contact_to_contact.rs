@@ -7,6 +7,7 @@ use crate::{
     CompanyRules, MappingProblem,
     email::{EmailProblem, email},
     properties::Properties,
+    text::filled,
 };
 
 /// A person in Epicor as a HubSpot contact.
@@ -52,10 +53,6 @@ pub fn contact_to_contact(contact: &Contact, rules: &CompanyRules) -> Result<Opt
     properties.optional("mobilephone", "CellPhoneNum", contact.mobile.as_deref())?;
     properties.optional("jobtitle", "Func", contact.job_title.as_deref())?;
     Ok(Some(ContactInput { email, properties: properties.into_values() }))
-}
-
-fn filled(text: Option<&str>) -> Option<&str> {
-    text.map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// First and last name. `Verhaeghe, Lena` is taken at its comma; else the first word is the first name and the rest the

@@ -6,6 +6,7 @@ mod customer_to_company;
 mod email;
 mod problem;
 mod properties;
+mod text;
 mod vendor_to_company;
 mod website;
 

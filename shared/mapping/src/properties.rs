@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{CompanyRules, MappingProblem};
+use crate::{
+    CompanyRules, MappingProblem,
+    text::{filled, one_line},
+};
 
 /// Longest text value in characters. Source: HubSpot, properties guide.
 pub(crate) const LONGEST_VALUE: usize = 65_536;
@@ -30,25 +33,25 @@ impl<'a> Properties<'a> {
         missing: &'static str,
         value: &str,
     ) -> Result<(), MappingProblem> {
-        let value = value.trim();
-        if value.is_empty() {
+        let Some(value) = filled(Some(value)) else {
             let record = self.record;
             return Err(self.problem(
                 missing,
                 field,
                 format!("The {record} has no {what} in Epicor. Enter one there, then replay this record."),
             ));
-        }
+        };
         self.printable(field, what, value)?;
         self.optional(property, field, Some(value))
     }
 
-    /// A value that may be empty. Empty is left out, or clears what HubSpot holds when the settings say so.
+    /// A value that may be empty. Empty is left out, or clears what HubSpot holds when the settings say so. Line breaks
+    /// and other control characters become spaces.
     pub(crate) fn optional(&mut self, property: &str, field: &str, value: Option<&str>) -> Result<(), MappingProblem> {
-        match value.map(str::trim).filter(|value| !value.is_empty()) {
+        match filled(value).map(one_line) {
             Some(value) => {
-                self.short_enough(field, value)?;
-                self.values.insert(property.to_owned(), value.to_owned());
+                self.short_enough(field, &value)?;
+                self.values.insert(property.to_owned(), value);
             }
             None if self.rules.clear_empty_fields => {
                 self.values.insert(property.to_owned(), String::new());

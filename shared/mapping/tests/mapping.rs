@@ -175,6 +175,35 @@ fn empty_fields_wipe_only_when_the_settings_say_so() {
 }
 
 #[test]
+fn a_name_in_which_nothing_can_be_seen_is_missing() {
+    let unseen = vendor_to_company(&Vendor { name: "\u{200B}\u{FEFF}".to_owned(), ..vendor() }, &rules()).unwrap_err();
+    assert_eq!(unseen.code, "NAME_MISSING");
+    let unseen = customer_to_company(&Customer { code: " \u{2060}".to_owned(), ..customer() }, &rules()).unwrap_err();
+    assert_eq!(unseen.code, "CODE_MISSING");
+    let person = Contact { first_name: some("\u{200B}"), last_name: some("\u{200B}"), ..contact() };
+    let person = contact_to_contact(&person, &rules()).unwrap().unwrap();
+    assert_eq!(
+        (person.properties["firstname"].as_str(), person.properties["lastname"].as_str()),
+        ("Lena", "Verhaeghe")
+    );
+    assert_eq!(contact_to_contact(&Contact { email: some("\u{200B}"), ..contact() }, &rules()), Ok(None));
+}
+
+#[test]
+fn control_characters_are_not_sent() {
+    let address = Address { line1: some("Havenlaan 12\r\nBus 3"), city: some("Oost\0ende"), ..address() };
+    let odd = Vendor { address, phone: some("+32\t59\u{7}00\0"), group: some("\0"), ..vendor() };
+    let company = vendor_to_company(&odd, &rules()).unwrap();
+    assert_eq!(company.properties["address"], "Havenlaan 12 Bus 3");
+    assert_eq!(company.properties["city"], "Oost ende");
+    assert_eq!(company.properties["phone"], "+32 59 00");
+    assert!(!company.properties.contains_key("epicor_group"));
+    let person = Contact { phone: some("+32\u{0}59"), job_title: some("Buyer\nAP"), ..contact() };
+    let person = contact_to_contact(&person, &rules()).unwrap().unwrap();
+    assert_eq!((person.properties["phone"].as_str(), person.properties["jobtitle"].as_str()), ("+32 59", "Buyer AP"));
+}
+
+#[test]
 fn an_extra_mapping_wins_except_over_key_and_record_type() {
     let map = [
         ("tax_id", "TaxPayerID"),
@@ -250,7 +279,7 @@ proptest! {
         let contact = Contact { email: text(9), name: text(10), first_name: text(11), ..contact() };
         for company in [vendor_to_company(&vendor, &rules), customer_to_company(&customer, &rules)].into_iter().flatten() {
             prop_assert!(!company.properties["name"].is_empty());
-            prop_assert!(company.properties.values().all(|value| value.trim() == value));
+            prop_assert!(company.properties.values().all(|value| value.trim() == value && !value.contains(char::is_control)));
             prop_assert!(clear || company.properties.values().all(|value| !value.is_empty()));
         }
         if let Ok(Some(person)) = contact_to_contact(&contact, &rules) {

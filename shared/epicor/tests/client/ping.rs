@@ -71,6 +71,23 @@ async fn a_configured_change_field_that_is_not_there_names_the_alternatives() {
 }
 
 #[tokio::test]
+async fn an_extra_column_that_is_not_there_is_named() {
+    let site = Site::open().await;
+    let with = |columns: &[&str]| {
+        let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+        EpicorConfig { extra_columns: [(Entity::Vendors, columns)].into(), ..site.config() }
+    };
+    let report =
+        site.client(with(&["Name", "NAME", "Regoin_c"])).await.ping(&[Entity::Vendors, Entity::Customers]).await;
+    let columns = line(&report, "vendors: extra columns");
+    assert_eq!(columns.verdict, Verdict::Bad);
+    assert!(columns.detail.contains("no column NAME (but Name), Regoin_c;"), "{columns:?}");
+    assert!(!report.lines.iter().any(|line| line.what == "customers: extra columns"));
+    let report = site.client(with(&["Name"])).await.ping(&[Entity::Vendors]).await;
+    assert_eq!(line(&report, "vendors: extra columns").verdict, Verdict::Good, "{report:#?}");
+}
+
+#[tokio::test]
 async fn a_servers_own_page_limit_is_seen() {
     let site = Site::open().await;
     site.sim.store().switches_mut().max_top = Some(25);

@@ -5,12 +5,13 @@ use std::{fmt::Display, str::FromStr as _, time::Duration};
 use chrono::{DateTime, Utc};
 use croner::Cron;
 use mlc_model::{ConnectionId, FlowId, System};
-use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
 use super::{
-    CHANGE_ENTITIES, ChangeModeSetting, Connection, EpicorAuth, FLOW_KINDS, FlowSettings, Settings, duration,
-    nearest::nearest, reading::Reading,
+    ChangeModeSetting, Connection, EpicorAuth, FLOW_KINDS, FlowSettings, Settings, duration,
+    nearest::nearest,
+    process_checks::{check_file, check_level, check_ports, check_redis},
+    reading::Reading,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -19,6 +20,46 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 const MIB: u64 = 1 << 20;
+
+const NO_COLUMN: &str = "is not a name of an Epicor column";
+const COLUMN_FIX: &str = "use the column's name, such as \"ShortChar01\" or \"Region_c\"";
+/// Company properties that hold something else than a key. First ours, then HubSpot's.
+const TAKEN: [&str; 34] = [
+    "epicor_active",
+    "epicor_credit_hold",
+    "epicor_currency",
+    "epicor_group",
+    "epicor_id",
+    "epicor_record_type",
+    "epicor_terms",
+    "epicor_territory",
+    "about_us",
+    "address",
+    "address2",
+    "annualrevenue",
+    "city",
+    "closedate",
+    "country",
+    "createdate",
+    "days_to_close",
+    "description",
+    "domain",
+    "founded_year",
+    "industry",
+    "is_public",
+    "lifecyclestage",
+    "linkedin_company_page",
+    "name",
+    "numberofemployees",
+    "owneremail",
+    "phone",
+    "state",
+    "timezone",
+    "total_money_raised",
+    "type",
+    "website",
+    "zip",
+];
 
 /// Checks everything and notes what is wrong. `now` decides whether a cron pattern still fires.
 pub(super) fn check(settings: &Settings, reading: &mut Reading<'_>, now: DateTime<Utc>) {
@@ -35,24 +76,7 @@ pub(super) fn check(settings: &Settings, reading: &mut Reading<'_>, now: DateTim
 
 fn check_processes(settings: &Settings, reading: &mut Reading<'_>) {
     let Settings { redis, queue, worker, producer, log, retry, .. } = settings;
-    let redis_url = ["redis", "url"];
-    match Url::parse(&redis.url) {
-        Ok(url) if !["redis", "unix", "redis+unix", "rediss", "valkey"].contains(&url.scheme()) => {
-            reading.wrong(&redis_url, "is not an address of Redis", "use redis://host:port/db or unix:///path");
-        }
-        Ok(url) if url.scheme() == "rediss" => {
-            reading.wrong(
-                &redis_url,
-                "TLS to Redis is not part of this build",
-                "use a private network, a tunnel or a socket",
-            );
-        }
-        Ok(url) if url.password().is_some() && !reading.is_from_environment(&redis_url) => {
-            reading.wrong(&redis_url, "holds a password", "set it in the environment as MLC_REDIS_PASSWORD");
-        }
-        Ok(_) => {}
-        Err(error) => reading.wrong(&redis_url, error.to_string(), "use redis://host:port/db or unix:///path"),
-    }
+    check_redis(&redis.url, reading);
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
     if redis.namespace.is_empty() || redis.namespace.len() > 32 || !redis.namespace.chars().all(good) {
         let fix = "use 1 to 32 lower-case letters, digits, `_` or `-`";
@@ -70,9 +94,11 @@ fn check_processes(settings: &Settings, reading: &mut Reading<'_>) {
     span(reading, &["retry", "base"], retry.base, 10 * MS, 10 * MINUTE);
     span(reading, &["retry", "cap"], retry.cap, retry.base, DAY);
     range(reading, &["retry", "max_attempts"], retry.max_attempts, 1, 100);
-    if let Err(error) = EnvFilter::try_new(&log.level) {
-        let fix = "use error, warn, info, debug or trace, or a filter such as \"info,mlc_queue=debug\"";
-        reading.wrong(&["log", "level"], error.to_string(), fix);
+    check_level(&log.level, reading);
+    check_ports(settings, reading);
+    // The keys of the environment win over the file, which then need not be there.
+    if let Some(file) = settings.vault.key_file.as_ref().filter(|_| !reading.has_vault_keys()) {
+        check_file(&["vault", "key_file"], file, reading);
     }
 }
 
@@ -91,6 +117,9 @@ fn check_connection(id: &ConnectionId, connection: &Connection, reading: &mut Re
             if let EpicorAuth::Oauth2(oauth2) = &epicor.auth {
                 check_url(reading, &["connections", id.as_str(), "auth", "oauth2", "token_url"], &oauth2.token_url);
             }
+            if let Some(file) = &epicor.ca_file {
+                check_file(&at("ca_file"), file, reading);
+            }
             range(reading, &at("concurrency"), epicor.concurrency, 1, 64);
             span(reading, &at("timeout"), epicor.timeout, SECOND, 10 * MINUTE);
             span(reading, &at("lag"), epicor.lag, Duration::ZERO, 10 * MINUTE);
@@ -107,13 +136,9 @@ fn check_connection(id: &ConnectionId, connection: &Connection, reading: &mut Re
             }
             for (entity, setting) in &epicor.change_fields {
                 let key = ["connections", id.as_str(), "change_fields", entity.as_str()];
-                if !CHANGE_ENTITIES.contains(&entity.as_str()) {
-                    let meant = nearest(entity, CHANGE_ENTITIES);
-                    let fix = meant.map_or_else(
-                        || format!("known: {}", CHANGE_ENTITIES.join(", ")),
-                        |m| format!("did you mean `{m}`?"),
-                    );
-                    reading.wrong(&key, "unknown entity", fix);
+                if setting.column.as_deref().is_some_and(|column| !is_column(column)) {
+                    let key = ["connections", id.as_str(), "change_fields", entity.as_str(), "column"];
+                    reading.wrong(&key, NO_COLUMN, COLUMN_FIX);
                 }
                 let chooses = matches!(setting.mode, ChangeModeSetting::Auto | ChangeModeSetting::FullScan);
                 if chooses && setting.column.is_some() {
@@ -133,6 +158,9 @@ fn check_connection(id: &ConnectionId, connection: &Connection, reading: &mut Re
             if !is_property(&hubspot.key_property) {
                 let fix = "use 1 to 100 lower-case letters, digits and `_`, a letter first";
                 reading.wrong(&at("key_property"), "is not a name of a HubSpot property", fix);
+            } else if is_taken(&hubspot.key_property) {
+                let problem = "is a property with another meaning, which the key would overwrite";
+                reading.wrong(&at("key_property"), problem, "use \"epicor_key\", or a name of your own for it");
             }
         }
     }
@@ -165,6 +193,9 @@ fn check_flow(id: &FlowId, flow: &FlowSettings, settings: &Settings, reading: &m
             _ => {}
         }
     }
+    if flow.customer_types.is_empty() {
+        reading.wrong(&at("customer_types"), "is empty: no customer would be carried over", "use CUS, PRO and SUS");
+    }
     for code in flow.customer_types.iter().filter(|code| !["CUS", "PRO", "SUS"].contains(&code.as_str())) {
         let code: String = code.chars().take(20).collect();
         reading.wrong(&at("customer_types"), format!("`{code}` is not a type of customer"), "use CUS, PRO and SUS");
@@ -178,12 +209,8 @@ fn check_flow(id: &FlowId, flow: &FlowSettings, settings: &Settings, reading: &m
                 "use lower-case letters, digits and `_`, a letter first",
             );
         }
-        if column.is_empty() || !column.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            reading.wrong(
-                &key,
-                "is not a name of an Epicor column",
-                "use the column's name, such as \"ShortChar01\" or \"Region_c\"",
-            );
+        if !is_column(column) {
+            reading.wrong(&key, NO_COLUMN, COLUMN_FIX);
         }
         let target = settings.connection(&flow.to).and_then(Connection::as_hubspot);
         if target.is_some_and(|hubspot| hubspot.key_property == *property) {
@@ -261,6 +288,16 @@ fn check_url(reading: &mut Reading<'_>, path: &[&str], url: &Url) {
     if url.query().is_some() || url.fragment().is_some() {
         reading.wrong(path, "has a query or a fragment", "end it with the path");
     }
+}
+
+/// A name of a column goes into addresses and filters as it is.
+fn is_column(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether companies have a property of that name for something else: ours, those we fill, and HubSpot's own.
+fn is_taken(property: &str) -> bool {
+    TAKEN.contains(&property) || property.starts_with("hs_") || property.starts_with("hubspot_")
 }
 
 fn is_property(name: &str) -> bool {

@@ -11,6 +11,8 @@ use super::errors::{SettingsError, SettingsErrors};
 
 /// Names of overriding environment variables start with this.
 const PREFIX: &str = "MLC__";
+/// Keys of the vault, which win over the file of `vault.key_file`.
+const VAULT_KEYS: &str = "MLC_VAULT_KEYS";
 
 /// Keys from the root to a value.
 pub(super) type Path = Vec<String>;
@@ -22,6 +24,8 @@ pub(super) struct Document {
     lines: HashMap<Path, usize>,
     /// Environment variable and its text, by the path it has set.
     overrides: HashMap<Path, (String, String)>,
+    /// Whether the environment holds the vault's keys.
+    pub(super) vault_keys: bool,
 }
 
 impl Document {
@@ -39,16 +43,31 @@ impl Document {
         if !errors.is_empty() {
             return Err(SettingsErrors(errors.iter().map(syntax).collect()));
         }
+        let mut too_large = Vec::new();
+        find_too_large(spanned.get_ref(), &mut Vec::new(), &mut |path, offset| {
+            too_large.push(SettingsError {
+                file: file.to_owned(),
+                key: path.join("."),
+                line: Some(line_at(offset)),
+                problem: "is a number that no setting can be: it has too many digits".to_owned(),
+                fix: "see the key in deploy/example.toml for its range".to_owned(),
+            });
+        });
+        if !too_large.is_empty() {
+            return Err(SettingsErrors(too_large));
+        }
         let root: Table = toml::from_str(text).map_err(|error| SettingsErrors(vec![syntax(&error)]))?;
         let mut lines = HashMap::new();
         note_lines(spanned.get_ref(), &mut Vec::new(), &line_at, &mut lines);
-        Ok(Self { file: file.to_owned(), root, lines, overrides: HashMap::new() })
+        Ok(Self { file: file.to_owned(), root, lines, overrides: HashMap::new(), vault_keys: false })
     }
 
     /// Lays `MLC__SECTION__KEY` variables over the file. Text that is a TOML number, truth value, list or table becomes
     /// one; reading takes the text itself where that does not fit.
     pub(super) fn overlay(&mut self, environment: impl IntoIterator<Item = (String, String)>) {
-        let mut variables: Vec<_> = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let mut variables: Vec<_> = environment.into_iter().collect();
+        self.vault_keys = variables.iter().any(|(name, text)| name == VAULT_KEYS && !text.is_empty());
+        variables.retain(|(name, _)| name.starts_with(PREFIX));
         variables.sort();
         for (name, text) in variables {
             let parts: Vec<String> = name[PREFIX.len()..].split("__").map(normal).collect();
@@ -113,5 +132,30 @@ fn note_lines(
             note_lines(inner, path, line_at, lines);
         }
         path.pop();
+    }
+}
+
+/// Whole numbers beyond 64 bits, with their keys: reading them as a table fails without naming the key.
+fn find_too_large(table: &DeTable<'_>, path: &mut Path, found: &mut impl FnMut(&[String], usize)) {
+    for (key, value) in table.iter() {
+        path.push(key.get_ref().to_string());
+        let offset = key.span().start;
+        in_value(value.get_ref(), offset, path, found);
+        path.pop();
+    }
+}
+
+fn in_value(value: &DeValue<'_>, offset: usize, path: &mut Path, found: &mut impl FnMut(&[String], usize)) {
+    match value {
+        DeValue::Table(inner) => find_too_large(inner, path, found),
+        DeValue::Array(values) => {
+            for value in values.iter() {
+                in_value(value.get_ref(), offset, path, found);
+            }
+        }
+        DeValue::Integer(number) if i64::from_str_radix(number.as_str(), number.radix()).is_err() => {
+            found(path, offset);
+        }
+        _ => {}
     }
 }

@@ -14,12 +14,14 @@ mod hubspot;
 mod listen;
 mod log;
 mod nearest;
+mod process_checks;
 mod producer;
 mod queue;
 mod reading;
 mod redis;
 mod retry;
 mod vault;
+mod wording;
 mod worker;
 
 use std::{collections::BTreeMap, path::Path};
@@ -125,7 +127,7 @@ impl Settings {
     }
 
     /// Reads and checks the text of a settings file. `file` only stands in errors; of `environment`, pairs of name and
-    /// value, only names that start with `MLC__` count.
+    /// value, only names that start with `MLC__` count, and whether there is `MLC_VAULT_KEYS`. Files that the settings name must be there.
     ///
     /// # Errors
     /// Everything that is wrong, found in one run.
@@ -153,5 +155,7 @@ impl Settings {
     }
 }
 
+#[cfg(test)]
+mod refusal_tests;
 #[cfg(test)]
 mod tests;

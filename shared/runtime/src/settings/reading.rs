@@ -13,9 +13,11 @@ use serde::{
 use toml::{Table, Value, toml};
 
 use super::{
-    Connection, EpicorConnection, FlowSettings, HubspotConnection, Settings, SettingsError, SettingsErrors,
+    CHANGE_ENTITIES, ChangeFieldSetting, Connection, EpicorConnection, FlowSettings, HubspotConnection, Settings,
+    SettingsError, SettingsErrors,
     document::{Document, Path},
     nearest::nearest,
+    wording::{in_words, kind_of, problem_of},
 };
 
 const SECTIONS: [&str; 9] = ["redis", "queue", "worker", "producer", "vault", "log", "retry", "connections", "flows"];
@@ -93,6 +95,11 @@ impl<'a> Reading<'a> {
         })
     }
 
+    /// Whether the environment holds the vault's keys.
+    pub(super) fn has_vault_keys(&self) -> bool {
+        self.document.vault_keys
+    }
+
     /// Whether the environment sets the key at `path`.
     pub(super) fn is_from_environment(&self, path: &[&str]) -> bool {
         let path: Path = path.iter().map(|part| (*part).to_owned()).collect();
@@ -152,6 +159,7 @@ impl<'a> Reading<'a> {
         let fix = "set system = \"epicor\" or \"hubspot\"";
         match rest.remove("system") {
             Some(Value::String(system)) if system == "epicor" => {
+                self.change_fields(path, &mut rest);
                 self.fields::<EpicorConnection>(path, &rest, &epicor_example()).map(Connection::Epicor)
             }
             Some(Value::String(system)) if system == "hubspot" => {
@@ -166,6 +174,38 @@ impl<'a> Reading<'a> {
             None => {
                 self.errors.push(self.document.error(&system_path, "is missing", fix));
                 None
+            }
+        }
+    }
+
+    /// Reads the change fields entity by entity, and takes out of `connection` those that are wrong: one table would show
+    /// its first mistake only.
+    fn change_fields(&mut self, path: &[String], connection: &mut Table) {
+        let Some(Value::Table(entities)) = connection.get_mut("change_fields") else { return };
+        for (entity, value) in std::mem::take(entities) {
+            let mut entity_path = path.to_vec();
+            entity_path.extend(["change_fields".to_owned(), entity.clone()]);
+            let known = CHANGE_ENTITIES.contains(&entity.as_str());
+            if !known {
+                let fix = match nearest(&entity, CHANGE_ENTITIES) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("known: {}", CHANGE_ENTITIES.join(", ")),
+                };
+                self.errors.push(self.document.error(&entity_path, "unknown entity", fix));
+            }
+            let before = self.errors.len();
+            let setting = match &value {
+                Value::Table(table) => self.fields::<ChangeFieldSetting>(&entity_path, table, &Table::new()),
+                other => {
+                    self.not_a_table(&entity_path, other);
+                    None
+                }
+            };
+            if let Some(Ok(setting)) = setting.map(Value::try_from)
+                && known
+                && self.errors.len() == before
+            {
+                entities.insert(entity, setting);
             }
         }
     }
@@ -196,7 +236,7 @@ impl<'a> Reading<'a> {
         match T::deserialize(Value::Table(good)) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.errors.push(self.document.error(path, error.message(), "see deploy/example.toml"));
+                self.errors.push(self.document.error(path, in_words(error.message()), "see deploy/example.toml"));
                 None
             }
         }
@@ -239,7 +279,7 @@ impl<'a> Reading<'a> {
 
     fn not_a_table(&mut self, path: &[String], found: &Value) {
         let name = path.join(".");
-        let problem = format!("is a {}, not a section", found.type_str());
+        let problem = format!("is {}, not a section", kind_of(found.type_str()));
         self.errors.push(self.document.error(path, problem, format!("write it as [{name}] with keys below")));
     }
 }
@@ -269,14 +309,6 @@ fn fix_for(key: &str) -> &'static str {
         }
         _ => "see the key in deploy/example.toml",
     }
-}
-
-/// The parser's words on one line. They repeat the value, which for an address may hold a password before its `@`.
-fn problem_of(value: &Value, message: &str) -> String {
-    if value.as_str().is_some_and(|text| text.contains('@')) {
-        return "is not valid (value not shown, it may hold a password)".to_owned();
-    }
-    message.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 /// The needed keys of an Epicor connection.

@@ -80,6 +80,28 @@ pub enum DateShape {
     Mixed,
 }
 
+/// What `UpdateMaster` does with a tableset that is in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MasterUpdate {
+    /// Saves: `lUpdateRan` is true.
+    Saves,
+    /// Saves nothing and wants an answer from a person: `requiresUserInput` is true.
+    AsksUser,
+    /// Saves nothing without a word: `lUpdateRan` is false on a 200.
+    DoesNotRun,
+}
+
+/// How `POST /APInvExpTGLCs` misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GlPost {
+    /// 500, nothing written.
+    Refuses,
+    /// 201, and a stray row beside the one the server made itself.
+    StrayDuplicate,
+}
+
 /// Behaviour that differs between sites, or on which sources disagree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,6 +132,20 @@ pub struct Switches {
     pub max_query_chars: usize,
     /// Lifetime of bearer tokens sold from now on.
     pub token_lifetime_secs: u64,
+    /// What `UpdateMaster` does.
+    pub update_master: MasterUpdate,
+    /// How a `POST` to `APInvExpTGLCs` misbehaves.
+    pub gl_post: GlPost,
+    /// Status of the refusal of a row with an old `SysRevID`; sources do not say.
+    pub stale_status: u16,
+    /// Status of the refusal of a duplicate `VendorID`: 409, or 400 with a text.
+    pub duplicate_status: u16,
+    /// GL lines made on the save of an invoice line also get a row in a second book.
+    pub second_book: bool,
+    /// Payment terms that exist.
+    pub terms_codes: Vec<String>,
+    /// Currencies that exist.
+    pub currency_codes: Vec<String>,
 }
 
 impl Switches {
@@ -131,6 +167,13 @@ impl Switches {
             max_in_flight: None,
             max_query_chars: 2048,
             token_lifetime_secs: config.token_lifetime.as_secs(),
+            update_master: MasterUpdate::Saves,
+            gl_post: GlPost::Refuses,
+            stale_status: 400,
+            duplicate_status: 409,
+            second_book: true,
+            terms_codes: ["N30", "N45", "N60", "2N10"].map(String::from).to_vec(),
+            currency_codes: ["USD", "EUR", "CAD", "GBP"].map(String::from).to_vec(),
         }
     }
 

@@ -14,6 +14,7 @@ use super::{
     fault::Fault,
     locked,
     mutate::Mutator,
+    purchasing::SeedPurchasing,
     seed::SeedCompany,
     serve::Call,
     sim::Shared,
@@ -212,6 +213,10 @@ fn write(shared: &Shared, call: &Call, name: &str) -> Outcome {
         "seed_company" => {
             let order: SeedCompany = body(&call.body)?;
             json!(store.seed_company(&order).map_err(wrong)?)
+        }
+        "seed_purchasing" => {
+            let order: SeedPurchasing = body(&call.body)?;
+            json!(store.seed_purchasing(&order).map_err(wrong)?)
         }
         "fix_broken" => json!({ "fixed": store.fix_broken() }),
         "touch" => {

@@ -12,13 +12,42 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) kind: &'static str,
     pub(crate) message: String,
+    /// Table and column the message is about.
+    pub(crate) place: Option<(&'static str, &'static str)>,
 }
 
 pub(crate) const UNAUTHORIZED: &str = "System.UnauthorizedAccessException";
 
 impl Refusal {
     pub(crate) fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, message: message.into() }
+        Self { status, kind, message: message.into(), place: None }
+    }
+
+    /// A business rule said no.
+    pub(crate) fn business(message: impl Into<String>) -> Self {
+        Self::new(400, "Ice.Common.BusinessObjectException", message)
+    }
+
+    /// A business rule said no to a column.
+    pub(crate) fn column(table: &'static str, column: &'static str, message: impl Into<String>) -> Self {
+        Self { place: Some((table, column)), ..Self::business(message) }
+    }
+
+    pub(crate) fn stale(status: u16) -> Self {
+        let message = "Row has been modified by another user and couldn't be updated";
+        Self::new(status, "Ice.Common.BusinessObjectException", message)
+    }
+
+    pub(crate) fn duplicate(status: u16) -> Self {
+        Self::new(status, "Ice.Common.DuplicateRecordException", "A duplicate record already exists.")
+    }
+
+    pub(crate) fn missing_parameter(name: &str) -> Self {
+        Self::new(
+            400,
+            "Epicor.RESTApi.ErrorHandler.ApiException",
+            format!("Parameter {name} is not found in the input object"),
+        )
     }
 
     pub(crate) fn odata(message: String) -> Self {
@@ -68,7 +97,7 @@ impl Refusal {
 
     /// The answer, as JSON or, when the client asked for it, as XML.
     pub(crate) fn response(&self, xml: bool, correlation: &str) -> Response<Body> {
-        let Self { status, kind, message } = self;
+        let Self { status, kind, message, place } = self;
         let reason = "REST API Exception";
         if xml {
             let text = format!(
@@ -82,7 +111,10 @@ impl Refusal {
             "ReasonPhrase": reason,
             "ErrorMessage": message,
             "ErrorType": kind,
-            "ErrorDetails": [{ "Message": message, "Type": "Error" }],
+            "ErrorDetails": [match place {
+                Some((table, field)) => json!({ "Message": message, "Type": "Error", "Table": table, "Field": field }),
+                None => json!({ "Message": message, "Type": "Error" }),
+            }],
             "CorrelationId": correlation,
         });
         json_answer(*status, &body)

@@ -26,6 +26,8 @@ pub enum FaultKind {
     Duplicate500,
     #[serde(rename = "400_business")]
     Business400,
+    #[serde(rename = "400_stale")]
+    Stale400,
     #[serde(rename = "410_session")]
     Session410,
     #[serde(rename = "429")]
@@ -128,6 +130,7 @@ impl Fault {
             FaultKind::Business400 => {
                 Refusal::new(400, "Ice.Common.BusinessObjectException", "Supplier Terms is invalid.")
             }
+            FaultKind::Stale400 => Refusal::stale(400),
             FaultKind::Session410 => {
                 Refusal::new(410, "Ice.Core.InvalidSessionException", "Your session is invalid or has been deleted.")
             }

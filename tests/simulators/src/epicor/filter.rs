@@ -447,6 +447,6 @@ impl Parser<'_> {
 /// Finds a column by name, or refuses with the server's text.
 pub(crate) fn property(table: &Table, visible: &dyn Fn(&Column) -> bool, name: &str) -> Result<u16, Refusal> {
     table.column(name).filter(|column| visible(&table.columns[usize::from(*column)])).ok_or_else(|| {
-        Refusal::odata(format!("Could not find a property named '{name}' on type 'Erp.{}'.", table.name))
+        Refusal::odata(format!("Could not find a property named '{name}' on type 'Erp.{}'.", table.type_name()))
     })
 }

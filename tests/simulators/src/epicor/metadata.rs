@@ -21,7 +21,8 @@ pub(crate) fn edmx(store: &Store, service: &str) -> String {
         let _ = write!(
             types,
             "<EntityType Name=\"{}\" OpenType=\"true\"><Key><PropertyRef Name=\"{}\"/>",
-            table.name, table.company_column
+            table.type_name(),
+            table.company_column
         );
         for key in table.keys {
             let _ = write!(types, "<PropertyRef Name=\"{key}\"/>");
@@ -40,13 +41,21 @@ pub(crate) fn edmx(store: &Store, service: &str) -> String {
         }
         let mut bindings = String::new();
         for child in tables().iter().filter(|child| table.children.contains(&child.set)) {
-            let _ =
-                write!(types, "<NavigationProperty Name=\"{}\" Type=\"Collection(Erp.{})\"/>", child.set, child.name);
+            let _ = write!(
+                types,
+                "<NavigationProperty Name=\"{}\" Type=\"Collection(Erp.{})\"/>",
+                child.set,
+                child.type_name()
+            );
             let _ = write!(bindings, "<NavigationPropertyBinding Path=\"{0}\" Target=\"{0}\"/>", child.set);
         }
         types.push_str("</EntityType>");
-        let _ =
-            write!(sets, "<EntitySet Name=\"{}\" EntityType=\"Erp.{}\">{bindings}</EntitySet>", table.set, table.name);
+        let _ = write!(
+            sets,
+            "<EntitySet Name=\"{}\" EntityType=\"Erp.{}\">{bindings}</EntitySet>",
+            table.set,
+            table.type_name()
+        );
     }
     format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><edmx:Edmx Version=\"4.0\" xmlns:edmx=\"http://docs.oasis-open.org/odata/ns/edmx\"><edmx:DataServices><Schema Namespace=\"Erp\" xmlns=\"http://docs.oasis-open.org/odata/ns/edm\">{types}</Schema><Schema Namespace=\"Default\" xmlns=\"http://docs.oasis-open.org/odata/ns/edm\"><EntityContainer Name=\"Container\">{sets}</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>"

@@ -2,6 +2,7 @@
 
 mod access;
 mod auth;
+mod change;
 mod clock;
 mod config;
 mod control;
@@ -10,16 +11,22 @@ mod fault;
 mod filter;
 mod keys;
 mod metadata;
+mod methods;
+mod money;
 mod mutate;
 mod options;
+mod purchasing;
 mod query;
 mod render;
+mod rules;
+mod save;
 mod schema;
 mod seed;
 mod serve;
 mod sim;
 mod stats;
 mod store;
+mod tableset;
 mod value;
 
 use std::{
@@ -29,9 +36,10 @@ use std::{
 };
 
 pub use clock::Clock;
-pub use config::{DateShape, EpicorConfig, Profile, Switches};
+pub use config::{DateShape, EpicorConfig, GlPost, MasterUpdate, Profile, Switches};
 pub use fault::{Fault, FaultKind, Faults};
 pub use mutate::Mutator;
+pub use purchasing::{SeedPurchasing, SeededPurchasing};
 pub use seed::{Broken, SeedCompany, Seeded};
 pub use sim::{EpicorSim, PageRequest, Phase};
 pub use stats::Stats;
@@ -80,6 +88,7 @@ const CONTROL_HELP: &str = "\
 Control API (JSON in and out, no login; company defaults to the first one):
   POST   /__control/seed              {company?, table, rows:[..]}   add or change rows
   POST   /__control/seed_company      {company?, vendors, customers, contacts, prospects, broken, seed}
+  POST   /__control/seed_purchasing   {company?, pos, invoices, vendors, seed}
   GET    /__control/broken            broken rows that are left, with reasons
   POST   /__control/fix_broken        {company?}                     repair them
   POST   /__control/touch             {company?, table, rows, seed}  change that many good rows

@@ -167,7 +167,7 @@ fn expand(store: &Store, table: &Table, value: &str) -> Result<Vec<(usize, Optio
             None => (part, ""),
         };
         let child = table.children.contains(&name).then(|| schema::find(name)).flatten().ok_or_else(|| {
-            Refusal::odata(format!("Could not find a property named '{name}' on type 'Erp.{}'.", table.name))
+            Refusal::odata(format!("Could not find a property named '{name}' on type 'Erp.{}'.", table.type_name()))
         })?;
         let pairs: Vec<_> = split_outside(inner, ';')
             .into_iter()

@@ -63,6 +63,8 @@ pub(crate) enum Stamps {
     Day,
     /// `ChangeDate` as a day and `ChangeTime` in seconds since local midnight.
     DayAndSeconds,
+    /// `ChangeDate` as a moment.
+    Moment,
 }
 
 /// One entity set and the table behind it.
@@ -87,6 +89,11 @@ impl Table {
     pub(crate) fn column(&self, name: &str) -> Option<u16> {
         self.by_name.get(name).copied()
     }
+
+    /// The published name of the row type; that of purchase orders differs from their table.
+    pub(crate) fn type_name(&self) -> &'static str {
+        if self.name == "POHeader" { "PO" } else { self.name }
+    }
 }
 
 const COLUMNS: &str = include_str!("columns.csv");
@@ -109,6 +116,59 @@ const TABLES: &[Entry] = &[
     // The vendor's own note says nothing maintains this table's ChangeDate.
     Entry("Erp.BO.CustCntSvc", "CustCnts", "CustCnt", &["CustNum", "ShipToNum", "ConNum"], &[], false, Stamps::None),
     Entry("Erp.BO.CompanySvc", "Companies", "Company", &[], &[], false, Stamps::None),
+    Entry("Erp.BO.POSvc", "POes", "POHeader", &["PONum"], &["PODetails", "POHeadMiscs"], false, Stamps::Moment),
+    Entry("Erp.BO.POSvc", "PODetails", "PODetail", &["PONUM", "POLine"], &["PORels"], true, Stamps::Moment),
+    Entry("Erp.BO.POSvc", "PORels", "PORel", &["PONum", "POLine", "PORelNum"], &["PORelTGLCs"], true, Stamps::None),
+    Entry(
+        "Erp.BO.POSvc",
+        "PORelTGLCs",
+        "PORelTGLC",
+        &["PONum", "POLine", "PORelNum", "BookID"],
+        &[],
+        true,
+        Stamps::None,
+    ),
+    Entry("Erp.BO.POSvc", "POHeadMiscs", "POHeadMisc", &["PONum", "POLine", "SeqNum"], &[], true, Stamps::None),
+    Entry(
+        "Erp.BO.APInvoiceSvc",
+        "APInvoices",
+        "APInvHed",
+        &["VendorNum", "InvoiceNum"],
+        &["APInvDtls"],
+        false,
+        Stamps::Day,
+    ),
+    Entry(
+        "Erp.BO.APInvoiceSvc",
+        "APInvDtls",
+        "APInvDtl",
+        &["VendorNum", "InvoiceNum", "InvoiceLine"],
+        &["APInvExps"],
+        true,
+        Stamps::Day,
+    ),
+    Entry(
+        "Erp.BO.APInvoiceSvc",
+        "APInvExps",
+        "APInvExp",
+        &["VendorNum", "InvoiceNum", "InvoiceLine", "InvExpSeq"],
+        &["APInvExpTGLCs"],
+        true,
+        Stamps::None,
+    ),
+    Entry(
+        "Erp.BO.APInvoiceSvc",
+        "APInvExpTGLCs",
+        "APInvExpTGLC",
+        &["VendorNum", "InvoiceNum", "InvoiceLine", "InvExpSeq", "SysRowID"],
+        &[],
+        true,
+        Stamps::None,
+    ),
+    Entry("Erp.BO.APInvGrpSvc", "APInvGrps", "APInvGrp", &["GroupID"], &[], false, Stamps::None),
+    Entry("Erp.BO.ReqSvc", "Reqs", "ReqHead", &["ReqNum"], &["ReqDetails"], false, Stamps::None),
+    Entry("Erp.BO.ReqSvc", "ReqDetails", "ReqDetail", &["ReqNum", "ReqLine"], &[], true, Stamps::None),
+    Entry("Erp.BO.GLAccountSvc", "GLAccounts", "GLAccount", &["COACode", "GLAccount1"], &[], false, Stamps::None),
 ];
 
 /// All tables; the position of a table is its number in the store.
@@ -138,7 +198,7 @@ fn build(entry: &Entry) -> Table {
         let origin = match column {
             "SysRevID" => Origin::Revision,
             "UpdatedOn" => Origin::UpdatedOn,
-            "SysRowID" => Origin::RowId,
+            "SysRowID" if !keys.contains(&"SysRowID") => Origin::RowId,
             _ if column == company_column => Origin::Company,
             _ => keys.iter().position(|key| *key == column).map_or(Origin::Stored, Origin::Key),
         };
@@ -150,6 +210,8 @@ fn build(entry: &Entry) -> Table {
             "Edm.Binary" => Edm::Binary,
             "Edm.Guid" => Edm::Guid,
             "Edm.DateTimeOffset" if origin == Origin::UpdatedOn => Edm::Moment,
+            "Edm.DateTimeOffset" if column == "CreatedOn" && name == "ReqHead" => Edm::Moment,
+            "Edm.DateTimeOffset" if column == "ChangeDate" && stamps == Stamps::Moment => Edm::Moment,
             "Edm.DateTimeOffset" => Edm::Day,
             _ => Edm::Text,
         };

@@ -402,7 +402,7 @@ impl Store {
         broken
     }
 
-    /// Changes the phone number of `rows` different rows that are not broken; returns their keys.
+    /// Changes the phone number, or else the comment, of `rows` different rows that are not broken; returns their keys.
     ///
     /// # Errors
     /// When company or table do not exist.
@@ -420,9 +420,11 @@ impl Store {
         let mut rng = StdRng::seed_from_u64(seed ^ self.max_rev().unsigned_abs());
         let (chosen, _) = keys.partial_shuffle(&mut rng, rows);
         let chosen = chosen.to_vec();
+        let columns = ["PhoneNum", "CommentText", "InvoiceComment", "AccountDesc"];
+        let column = columns.iter().find(|name| schema::tables()[at].column(name).is_some()).unwrap_or(&columns[0]);
         for key in &chosen {
             let fields =
-                json!({ "PhoneNum": format!("{}-556-{:04}", rng.random_range(201..990), rng.random_range(0..9_999)) });
+                json!({ *column: format!("{}-556-{:04}", rng.random_range(201..990), rng.random_range(0..9_999)) });
             self.update(company, table, key, &fields)?;
         }
         Ok(chosen)

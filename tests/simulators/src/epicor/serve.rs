@@ -14,6 +14,7 @@ use super::{
     errors::{Refusal, answer, json_answer, query_too_long},
     fault::{Fault, FaultKind},
     locked, metadata,
+    methods::{self, Sent},
     options::{self, Options},
     render::Renderer,
     schema::{self, Table, tables},
@@ -88,6 +89,9 @@ async fn observed(shared: &Arc<Shared>, wire: &Wire, call: &Call) -> Response<Bo
     let in_flight = {
         let mut stats = locked(&shared.stats);
         stats.enter(shown, &licence);
+        if call.path.contains("APInvExpTGLCs") {
+            *stats.gl_paths.entry(format!("{} {}", call.method, call.path)).or_default() += 1;
+        }
         stats.in_flight
     };
     let _in_flight = InFlight(Arc::clone(shared));
@@ -258,18 +262,22 @@ impl Read<'_> {
         };
         let Some(at) = schema::find(name).filter(|at| tables()[*at].service == service && tables()[*at].set == name)
         else {
-            // Methods (GetByID, Update, ..) come here; the simulator serves none of them yet.
+            // Methods (GetByID, Update, ..) come here.
             seen(self.shared, "method");
             self.allow(service, name)?;
-            return Err(Refusal::no_resource(segment));
+            let reads = methods::reads(service, name).filter(|_| key.is_none() && rest.is_empty());
+            let reads = reads.ok_or_else(|| Refusal::no_resource(segment))?;
+            return self.method(service, name, reads);
         };
         *locked(&self.shared.stats).by_set.entry(name.to_owned()).or_default() += 1;
+        let table = &tables()[at];
         if self.call.method != Method::GET {
             seen(self.shared, "method");
-            return Err(Refusal::wrong_verb());
+            self.allow(service, "UpdateExt")?;
+            let key = key.map(|key| self.key(table, key)).transpose()?;
+            return self.write_set(at, key.as_ref(), rest);
         }
         self.allow(service, if key.is_some() { "GetByID" } else { "GetRows" })?;
-        let table = &tables()[at];
         let key = key.map(|key| self.key(table, key)).transpose()?;
         match (key, rest) {
             (None, []) => self.page(at),
@@ -284,6 +292,36 @@ impl Read<'_> {
                 Err(Refusal::no_resource(last))
             }
         }
+    }
+
+    fn method(&self, service: &str, name: &str, reads: bool) -> Result<Response<Body>, Refusal> {
+        *locked(&self.shared.stats).by_method.entry(format!("{service}/{name}")).or_default() += 1;
+        let sent = match (&self.call.method, reads) {
+            (&Method::GET, true) => Sent::Query(&self.call.query),
+            (&Method::POST, _) => Sent::Body(&self.call.body),
+            _ => return Err(Refusal::wrong_verb()),
+        };
+        let reply = methods::run(self.shared, self.company_at, service, name, sent)?;
+        Ok(self.damaged(reply.to_string().into_bytes()))
+    }
+
+    /// A write on a set, a row, or a child set of a row.
+    fn write_set(&self, at: usize, key: Option<&Key>, rest: &[&str]) -> Result<Response<Body>, Refusal> {
+        let (at, key) = match rest {
+            [] => (at, key),
+            // The body of a post to a nested path names its parent itself.
+            [child] if tables()[at].children.contains(child) => {
+                (schema::find(child).ok_or_else(|| Refusal::no_resource(child))?, None)
+            }
+            [.., last] => return Err(Refusal::no_resource(last)),
+        };
+        let Call { method, body, .. } = self.call;
+        let row = methods::write_set(self.shared, self.company_at, at, key, method, body)?;
+        let Some(mut row) = row.filter(|_| *method == Method::POST) else {
+            return Ok(answer(204, "application/json", Vec::new()));
+        };
+        row.insert("@odata.context".into(), self.context(&tables()[at], "/$entity").into());
+        Ok(json_answer(201, &row.into()))
     }
 
     /// Reads `'EPIC06',12`, positional or `Company='EPIC06',VendorNum=12`.
@@ -317,6 +355,7 @@ impl Read<'_> {
         key.iter()
             .map(|(value, was_quoted)| match was_quoted {
                 true => Ok(KeyPart::Text(value.as_str().into())),
+                false if super::value::parse_guid(value).is_some() => Ok(KeyPart::Text(value.as_str().into())),
                 false => value.trim().parse().map(KeyPart::Int).map_err(|_| bad()),
             })
             .collect()

@@ -29,6 +29,14 @@ pub struct Stats {
     pub in_flight_max: usize,
     /// Faults that fired, by kind.
     pub faults: BTreeMap<String, u64>,
+    /// Calls of methods, by service and method (`Erp.BO.ReqSvc/Update`).
+    pub by_method: BTreeMap<String, u64>,
+    /// Every call whose path names `APInvExpTGLCs`, by verb and path, whatever its answer was.
+    pub gl_paths: BTreeMap<String, u64>,
+    /// GL rows written, by the verb and path that did it (`POST Erp.BO.APInvoiceSvc/UpdateMaster`).
+    pub gl_rows: BTreeMap<String, u64>,
+    /// Rows saved, by table and `A`, `U` or `D` (`ReqHead A`).
+    pub saved: BTreeMap<String, u64>,
     /// Tokens handed out.
     pub tokens: u64,
     /// Path and query of the last 500 calls, oldest first.

@@ -14,7 +14,7 @@ use super::{
     keys::{key_json, key_of, key_part, next_number, row_id},
     query::CachedList,
     schema::{self, Column, Edm, Origin, Stamps, Table},
-    value::{Cell, Dates, Key, KeyPart, Scalar, guid_text},
+    value::{Cell, Dates, Key, KeyPart, Scalar, guid_text, parse_guid},
 };
 
 /// A row as of its last visible write.
@@ -351,7 +351,7 @@ impl Store {
             return;
         }
         if let Some(column) = table.column("ChangeDate") {
-            row.set(column, Cell::Day(day));
+            row.set(column, if table.stamps == Stamps::Moment { Cell::Moment(row.updated) } else { Cell::Day(day) });
         }
         if let (Stamps::DayAndSeconds, Some(column)) = (table.stamps, table.column("ChangeTime")) {
             row.set(column, Cell::Int(second));
@@ -400,6 +400,7 @@ impl Store {
             let edm = table.column(name).map_or(Edm::Text, |column| table.columns[usize::from(column)].edm);
             let part = match (fields.get(*name), edm) {
                 (Some(value), edm) if !value.is_null() => key_part(value, edm, name)?,
+                (_, Edm::Guid) => KeyPart::Text(guid_text(rand::random()).into()),
                 (_, Edm::Int32 | Edm::Int64) => KeyPart::Int(next_number(data, &key)),
                 _ => KeyPart::Text("".into()),
             };
@@ -443,6 +444,7 @@ impl Store {
             Origin::Company => Scalar::Text(&company.code),
             Origin::Key(part) => match &row.key[part] {
                 KeyPart::Int(number) => Scalar::Int(*number),
+                KeyPart::Text(text) if column.edm == Edm::Guid => parse_guid(text).map_or(Scalar::Null, Scalar::Guid),
                 KeyPart::Text(text) => Scalar::Text(text),
             },
             Origin::Revision => Scalar::Int(row.revision),

@@ -4,6 +4,8 @@
 
 mod change;
 mod door;
+mod purchasing;
 mod reading;
 mod site;
 mod trouble;
+mod writing;

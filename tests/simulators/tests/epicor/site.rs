@@ -39,6 +39,27 @@ impl Site {
         read(self.send(path, query).await).await
     }
 
+    /// A call with a JSON body.
+    pub(crate) fn sending(&self, verb: &str, path: &str, body: &Value) -> RequestBuilder {
+        self.client
+            .request(verb.parse().unwrap(), self.url(path))
+            .basic_auth("mlc", Some("sim-password"))
+            .header("x-api-key", "sim-api-key")
+            .header("content-type", "application/json")
+            .body(body.to_string())
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        read(self.sending("POST", path, body).send().await.unwrap()).await
+    }
+
+    /// A method that must succeed; its tableset.
+    pub(crate) async fn ds(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.post(path, &body).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer["parameters"]["ds"].clone()
+    }
+
     pub(crate) async fn vendors(&self, query: &[(&str, &str)]) -> Vec<Value> {
         let (status, body) = self.get(VENDORS, query).await;
         assert_eq!(status, 200, "{body}");
