@@ -1,7 +1,8 @@
 //! The catalogue's entities and the client's, which do not know each other.
 
-use mlc_epicor::Entity as Listed;
+use mlc_epicor::{Entity as Listed, RowKey};
 use mlc_flow::Entity;
+use mlc_model::RecordKey;
 
 pub(crate) fn epicor_entity(entity: Entity) -> Listed {
     match entity {
@@ -11,10 +12,14 @@ pub(crate) fn epicor_entity(entity: Entity) -> Listed {
     }
 }
 
-pub(crate) fn flow_entity(entity: Listed) -> Entity {
-    match entity {
+/// The row to read again for a record: a contact of a vendor stands in its vendor's row. `None` for lists that no flow polls.
+pub(crate) fn row_of(record: &RecordKey) -> Option<(Entity, RowKey)> {
+    let (listed, row) = Listed::of_record(record)?;
+    let entity = match listed {
         Listed::Vendors => Entity::Vendors,
         Listed::Customers => Entity::Customers,
         Listed::CustomerContacts => Entity::CustomerContacts,
-    }
+        Listed::PurchaseOrders | Listed::ApInvoices => return None,
+    };
+    Some((entity, row))
 }

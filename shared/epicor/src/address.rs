@@ -3,7 +3,7 @@
 use mlc_model::CompanyCode;
 use url::Url;
 
-use crate::Entity;
+use crate::{Entity, RowKey, query::encode};
 
 /// A configured base address that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +92,24 @@ impl Address {
     /// Path below [`Address::root`] of the description of a service.
     pub fn metadata_path(&self, entity: Entity) -> String {
         format!("{}/$metadata", self.service_path(entity))
+    }
+
+    /// Path below [`Address::root`] of anything in the company.
+    pub(crate) fn below(&self, tail: &str) -> String {
+        format!("/api/v2/odata/{}/{tail}", self.company)
+    }
+
+    /// Path below [`Address::root`] of one whole document. Only orders and invoices are documents.
+    pub(crate) fn document_path(&self, entity: Entity, key: &RowKey) -> String {
+        let mut path = format!("{}/GetByID?", self.service_path(entity));
+        match &key.document {
+            Some(number) => {
+                path.push_str(&format!("vendorNum={}&invoiceNum=", key.number));
+                encode(number, &mut path);
+            }
+            None => path.push_str(&format!("poNum={}", key.number)),
+        }
+        path
     }
 
     /// Path below [`Address::root`] of the token service, which stands beside `/api`, not under it.

@@ -11,8 +11,9 @@ use serde_json::value::RawValue;
 /// Columns of one row by Epicor's names.
 pub type Fields = BTreeMap<String, Cell>;
 
-/// Rows hold children, children may hold children; nothing we read is deeper.
-const DEPTH_LIMIT: usize = 6;
+/// Rows hold children, and those children: a header, its lines, their releases and the accounts of these are six levels; nothing we read is
+/// deeper.
+const DEPTH_LIMIT: usize = 7;
 
 /// Longer texts are refused: no column we map is, and no target takes them.
 ///

@@ -1,7 +1,7 @@
-//! Reads from one company of one Kinetic instance.
+//! Calls to one company of one Kinetic instance.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -9,10 +9,12 @@ use std::{
 use chrono::{DateTime, Utc};
 use mlc_model::{Fault, FaultKind, System, Window};
 use mlc_outbound::{Answer, Credentials, Door, Method, Request};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{
-    ChangeChoice, Entity, EntityColumns, EpicorConfig, EpicorSecrets, Page, PageAsk, PageQuery, QueryShape, Row,
-    RowKey, RowProblem, auth, choose_change_field,
+    Cell, ChangeChoice, Entity, EntityColumns, EpicorConfig, EpicorSecrets, Fields, Page, PageAsk, PageQuery,
+    QueryShape, Row, RowKey, RowProblem, auth, choose_change_field, document,
     fault::{self, Refusal, code},
     page_query,
     query::split_keys,
@@ -48,6 +50,8 @@ struct Inner {
     config: EpicorConfig,
     credentials: Credentials,
     columns: RwLock<BTreeMap<Entity, Arc<EntityColumns>>>,
+    /// Entities whose nested `$expand` this server refuses.
+    flat: RwLock<BTreeSet<Entity>>,
 }
 
 impl fmt::Debug for EpicorClient {
@@ -67,7 +71,10 @@ impl EpicorClient {
             fault.message = format!("{} Run `mlc connection set-secret {connection} {name}`.", fault.message);
             fault
         })?;
-        Ok(Self { door, inner: Arc::new(Inner { config, credentials, columns: RwLock::default() }) })
+        Ok(Self {
+            door,
+            inner: Arc::new(Inner { config, credentials, columns: RwLock::default(), flat: RwLock::default() }),
+        })
     }
 
     /// The settings it was made with.
@@ -91,6 +98,64 @@ impl EpicorClient {
     /// `Rejected` when the question does not fit this Epicor or a right is missing, `Transient` for what the network or a
     /// tired server did. A broken row is not an error of the page.
     pub async fn fetch_page(&self, entity: Entity, query: &PageQuery) -> Result<Page, Fault> {
+        let documents = !document::levels(entity).is_empty() && !query.expand.is_empty();
+        if !documents {
+            return self.read_page(entity, query).await;
+        }
+        let plain = PageQuery { expand: Vec::new(), ..query.clone() };
+        let mut page = if self.inner.flat.read().unwrap_or_else(PoisonError::into_inner).contains(&entity) {
+            self.read_page(entity, &plain).await?
+        } else {
+            match self.read_page(entity, query).await {
+                Err(fault) if may_be_the_nesting(&fault) => {
+                    let page = self.read_page(entity, &plain).await?;
+                    // A server fault may have been a bad moment; a refusal will be repeated.
+                    if fault.status == Some(400) {
+                        self.inner.flat.write().unwrap_or_else(PoisonError::into_inner).insert(entity);
+                    }
+                    page
+                }
+                page => page?,
+            }
+        };
+        self.complete(entity, &mut page).await?;
+        Ok(page)
+    }
+
+    /// Reads by `GetByID` what `$expand` did not bring.
+    async fn complete(&self, entity: Entity, page: &mut Page) -> Result<(), Fault> {
+        let levels = document::levels(entity);
+        for entry in &mut page.rows {
+            let Ok(row) = entry else { continue };
+            if document::is_whole(levels, &row.fields) {
+                continue;
+            }
+            match self.tableset(entity, &row.key).await {
+                Ok(tables) => document::nest(levels, &tables, &mut row.fields),
+                Err(fault) if fault.kind == FaultKind::Rejected => {
+                    let what = format!("was listed, but cannot be read whole: {}", fault.message);
+                    *entry = Err(row.place(entity).problem("", "row.children_missing", &what));
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    /// The tables of one document, with the columns our model is made of.
+    async fn tableset(&self, entity: Entity, key: &RowKey) -> Result<Fields, Fault> {
+        let operation = entity.read_operation();
+        let path = self.config().address.document_path(entity, key);
+        let answer = self.get(path, operation, "application/json").await?;
+        let reply: TablesetReply = answer.json()?;
+        match Cell::read(&reply.tables, entity.child_columns()) {
+            Cell::Object(tables) => Ok(tables),
+            _ => Err(Fault::new(FaultKind::Rejected, System::Epicor, operation, "Epicor's answer holds no tables.")
+                .with_code(code::WRONG_SHAPE)),
+        }
+    }
+
+    async fn read_page(&self, entity: Entity, query: &PageQuery) -> Result<Page, Fault> {
         let operation = entity.read_operation();
         let path = format!("{}?{}", self.config().address.set_path(entity), query.to_query_string(operation)?);
         let answer = self.get(path, operation, "application/json").await?;
@@ -191,12 +256,7 @@ impl EpicorClient {
     }
 
     async fn get(&self, path: String, operation: &'static str, accept: &'static str) -> Result<Answer, Fault> {
-        let mut request =
-            Request::new(Method::GET, path, operation).family(CONCURRENCY).family(PACE).header("accept", accept);
-        if let Some(license) = self.config().license.header() {
-            request = request.header("license", license);
-        }
-        let answer = self.door.send(&request, &self.inner.credentials).await?;
+        let answer = self.send_as(Request::new(Method::GET, path, operation), accept).await?;
         if answer.is_success() {
             return Ok(answer);
         }
@@ -204,9 +264,37 @@ impl EpicorClient {
         Err(self.redacted(fault::classify(operation, &refusal)))
     }
 
+    /// One request with what every request carries. Any status is an answer.
+    pub(crate) async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        self.send_as(request, "application/json").await
+    }
+
+    async fn send_as(&self, request: Request, accept: &'static str) -> Result<Answer, Fault> {
+        let mut request = request.family(CONCURRENCY).family(PACE).header("accept", accept);
+        if let Some(license) = self.config().license.header() {
+            request = request.header("license", license);
+        }
+        self.door.send(&request, &self.inner.credentials).await
+    }
+
     /// Epicor repeats what it refuses, secrets included.
-    fn redacted(&self, fault: Fault) -> Fault {
+    pub(crate) fn redacted(&self, fault: Fault) -> Fault {
         let message = self.door.redact(&fault.message, &self.inner.credentials);
         Fault { message, ..fault }
     }
+}
+
+#[derive(Deserialize)]
+struct TablesetReply {
+    #[serde(rename = "returnObj")]
+    tables: Box<RawValue>,
+}
+
+/// Whether a read may have failed because of its nested `$expand`: some servers refuse it, others break on it.
+///
+/// Source: Epicor reference, sections 0 (8) and 3.1.
+fn may_be_the_nesting(fault: &Fault) -> bool {
+    let temporary = [code::NO_LICENSE, code::CONVERSIONS_PENDING];
+    matches!(fault.status, Some(400 | 500 | 501))
+        && !fault.code.as_deref().is_some_and(|code| temporary.contains(&code))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use mlc_model::{RecordKey, RecordKind};
 use serde::{Deserialize, Serialize};
 
-use crate::RowKey;
+use crate::{RowKey, document};
 
 /// One readable entity set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,11 +17,19 @@ pub enum Entity {
     Customers,
     /// Persons at customers: a service of its own, not a child of `Customers`.
     CustomerContacts,
+    /// Purchase orders, with lines, releases and their accounts nested.
+    PurchaseOrders,
+    /// Invoices of suppliers, with lines, expenses and their accounts nested.
+    ApInvoices,
 }
 
 impl Entity {
     /// Every entity, in the order a connection test shows them.
-    pub const ALL: [Self; 3] = [Self::Vendors, Self::Customers, Self::CustomerContacts];
+    pub const ALL: [Self; 5] =
+        [Self::Vendors, Self::Customers, Self::CustomerContacts, Self::PurchaseOrders, Self::ApInvoices];
+
+    /// The entities that are firms and persons, without documents.
+    pub const PARTIES: [Self; 3] = [Self::Vendors, Self::Customers, Self::CustomerContacts];
 
     /// The name used in settings, checkpoints and reports.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +37,8 @@ impl Entity {
             Self::Vendors => "vendors",
             Self::Customers => "customers",
             Self::CustomerContacts => "customer_contacts",
+            Self::PurchaseOrders => "purchase_orders",
+            Self::ApInvoices => "ap_invoices",
         }
     }
 
@@ -39,12 +49,14 @@ impl Entity {
 
     /// Name of the entity set in the address. Irregular and case-sensitive.
     ///
-    /// Source: Epicor reference, sections 5.1 and 5.2.
+    /// Source: Epicor reference, sections 5.1 to 5.4.
     pub fn set(self) -> &'static str {
         match self {
             Self::Vendors => "Vendors",
             Self::Customers => "Customers",
             Self::CustomerContacts => "CustCnts",
+            Self::PurchaseOrders => "POes",
+            Self::ApInvoices => "APInvoices",
         }
     }
 
@@ -54,6 +66,8 @@ impl Entity {
             Self::Vendors => "Erp.BO.VendorSvc",
             Self::Customers => "Erp.BO.CustomerSvc",
             Self::CustomerContacts => "Erp.BO.CustCntSvc",
+            Self::PurchaseOrders => "Erp.BO.POSvc",
+            Self::ApInvoices => "Erp.BO.APInvoiceSvc",
         }
     }
 
@@ -63,6 +77,8 @@ impl Entity {
             Self::Vendors => "Vendor",
             Self::Customers => "Customer",
             Self::CustomerContacts => "CustCnt",
+            Self::PurchaseOrders => "POHeader",
+            Self::ApInvoices => "APInvHed",
         }
     }
 
@@ -72,6 +88,8 @@ impl Entity {
             Self::Vendors => &["VendorNum"],
             Self::Customers => &["CustNum"],
             Self::CustomerContacts => &["CustNum", "ShipToNum", "ConNum"],
+            Self::PurchaseOrders => &["PONum"],
+            Self::ApInvoices => &["VendorNum", "InvoiceNum"],
         }
     }
 
@@ -130,16 +148,21 @@ impl Entity {
                 "CellPhoneNum",
                 "Inactive",
             ],
+            Self::PurchaseOrders => document::ORDER,
+            Self::ApInvoices => document::INVOICE,
         }
     }
 
-    /// Child sets read with each row, by plain `$expand`: the nested `$select` form was never seen to work.
+    /// Child sets read with each row, by plain `$expand`: the nested `$select` form was never seen to work. Documents nest `$expand`, which
+    /// the standard has and nobody reported; the client reads a document by `GetByID` where it does not work.
     ///
     /// Source: Epicor reference, section 3.1.
     pub fn expand(self) -> &'static [&'static str] {
         match self {
             Self::Vendors => &["VendCntMains"],
             Self::Customers | Self::CustomerContacts => &[],
+            Self::PurchaseOrders => &["PODetails($expand=PORels($expand=PORelTGLCs))"],
+            Self::ApInvoices => &["APInvDtls($expand=APInvExps($expand=APInvExpTGLCs))"],
         }
     }
 
@@ -161,6 +184,8 @@ impl Entity {
                 "SysRevID",
             ],
             Self::Customers | Self::CustomerContacts => &[],
+            Self::PurchaseOrders => document::ORDER_CHILDREN,
+            Self::ApInvoices => document::INVOICE_CHILDREN,
         }
     }
 
@@ -170,6 +195,8 @@ impl Entity {
             Self::Vendors => RecordKind::Vendor,
             Self::Customers => RecordKind::Customer,
             Self::CustomerContacts => RecordKind::CustomerContact,
+            Self::PurchaseOrders => RecordKind::PurchaseOrder,
+            Self::ApInvoices => RecordKind::ApInvoice,
         }
     }
 
@@ -179,6 +206,8 @@ impl Entity {
             Self::Vendors => "vendors.read",
             Self::Customers => "customers.read",
             Self::CustomerContacts => "customer_contacts.read",
+            Self::PurchaseOrders => "purchase_orders.read",
+            Self::ApInvoices => "ap_invoices.read",
         }
     }
 
@@ -188,6 +217,8 @@ impl Entity {
             Self::Vendors => "vendors.metadata",
             Self::Customers => "customers.metadata",
             Self::CustomerContacts => "customer_contacts.metadata",
+            Self::PurchaseOrders => "purchase_orders.metadata",
+            Self::ApInvoices => "ap_invoices.metadata",
         }
     }
 
@@ -200,7 +231,11 @@ impl Entity {
         let mut parts = key.as_str().splitn(3, ':').skip(1);
         let (code, number) = (parts.next()?, parts.next()?);
         let row: RowKey = number.parse().ok()?;
+        let plain = row.document.is_none();
         match (code, &row.contact) {
+            ("APINV", None) if !plain => Some((Self::ApInvoices, row)),
+            _ if !plain => None,
+            ("PO", None) => Some((Self::PurchaseOrders, row)),
             ("VEND", None) => Some((Self::Vendors, row)),
             ("CUST", None) => Some((Self::Customers, row)),
             ("VENDCNT", Some(_)) => Some((Self::Vendors, RowKey::firm(row.number))),
@@ -226,6 +261,11 @@ mod tests {
         assert_eq!(row("EPIC06:VEND:118"), Some((Entity::Vendors, RowKey::firm(118))));
         assert_eq!(row("EPIC06:VENDCNT:118:2"), Some((Entity::Vendors, RowKey::firm(118))));
         assert_eq!(row("EPIC06:CUSTCNT:7:EAST:2"), Some((Entity::CustomerContacts, RowKey::contact(7, "EAST", 2))));
+        assert_eq!(row("EPIC06:PO:50231"), Some((Entity::PurchaseOrders, RowKey::firm(50231))));
+        let invoice = RowKey::document(118, "NB/2026:0455");
+        assert_eq!(row("EPIC06:APINV:118/NB/2026:0455"), Some((Entity::ApInvoices, invoice)));
+        assert_eq!(row("EPIC06:APINV:118"), None);
+        assert_eq!(row("EPIC06:VEND:118/X"), None);
         assert_eq!(row("EPIC06:CUSTCNT:7"), None);
         assert_eq!(row("nonsense"), None);
     }

@@ -30,6 +30,8 @@ pub mod code {
     pub const NOT_FOUND: &str = "not_found";
     /// The key exists already.
     pub const DUPLICATE: &str = "duplicate";
+    /// A 200 that did not save: errors, an update that did not run, or a question for a person.
+    pub const NOT_SAVED: &str = "not_saved";
     /// Somebody saved the row in between.
     pub const STALE_ROW: &str = "stale_row";
     /// The session is gone.

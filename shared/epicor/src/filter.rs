@@ -42,6 +42,10 @@ pub fn window_filter(window: &Window, zone: ServerZone) -> Option<String> {
 
 /// Rows after `last` in the order of the key. A key of several columns compares like words in a dictionary.
 pub fn after_key(entity: Entity, last: &RowKey) -> String {
+    if let (Entity::ApInvoices, Some(document)) = (entity, &last.document) {
+        let (vendor, number) = (last.number, text_literal(document));
+        return format!("(VendorNum gt {vendor} or (VendorNum eq {vendor} and InvoiceNum gt {number}))");
+    }
     match (entity, &last.contact) {
         (Entity::CustomerContacts, Some(part)) => {
             let (firm, place, number) = (last.number, text_literal(&part.place), part.number);
@@ -55,6 +59,9 @@ pub fn after_key(entity: Entity, last: &RowKey) -> String {
 
 /// The row with that key.
 pub fn key_is(entity: Entity, key: &RowKey) -> String {
+    if let (Entity::ApInvoices, Some(document)) = (entity, &key.document) {
+        return format!("(VendorNum eq {} and InvoiceNum eq {})", key.number, text_literal(document));
+    }
     match (entity, &key.contact) {
         (Entity::CustomerContacts, Some(part)) => format!(
             "(CustNum eq {} and ShipToNum eq {} and ConNum eq {})",

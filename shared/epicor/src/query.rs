@@ -254,7 +254,7 @@ impl PageQuery {
 
 /// Percent-encodes everything but letters, digits and the few signs that no layer on the way changes. A space is `%20`
 /// and a plus `%2B`: IIS reads a bare plus as a space.
-fn encode(value: &str, into: &mut String) {
+pub(crate) fn encode(value: &str, into: &mut String) {
     for byte in value.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b',' | b'(' | b')' | b':' => {

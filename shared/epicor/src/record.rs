@@ -120,7 +120,7 @@ fn address(place: &Place, fields: &Fields, post_code: &str) -> Result<Address, R
     })
 }
 
-fn extras(place: &Place, fields: &Fields, names: &[String]) -> Result<BTreeMap<String, String>, RowProblem> {
+pub(crate) fn extras(place: &Place, fields: &Fields, names: &[String]) -> Result<BTreeMap<String, String>, RowProblem> {
     let mut extra = BTreeMap::new();
     for name in names {
         if let Some(text) = place.any_text(fields, name)? {

@@ -85,6 +85,15 @@ fn read_key(place: &Place, fields: &Fields) -> Result<RowKey, RowProblem> {
     match place.entity {
         Entity::Vendors => Ok(RowKey::firm(place.int(fields, "VendorNum")?)),
         Entity::Customers => Ok(RowKey::firm(place.int(fields, "CustNum")?)),
+        Entity::PurchaseOrders => Ok(RowKey::firm(place.int(fields, "PONum")?)),
+        Entity::ApInvoices => {
+            let vendor = place.int(fields, "VendorNum")?;
+            let number = place.key_text(fields, "InvoiceNum")?;
+            if number.trim().is_empty() {
+                return Err(place.problem("InvoiceNum", "row.empty_key", "is empty"));
+            }
+            Ok(RowKey::document(vendor, number))
+        }
         Entity::CustomerContacts => {
             let customer = place.int(fields, "CustNum")?;
             let ship_to = place.key_text(fields, "ShipToNum")?;
@@ -109,6 +118,8 @@ impl Place {
             RecordKind::Customer => "Customer",
             RecordKind::VendorContact => "Vendor contact",
             RecordKind::CustomerContact => "Customer contact",
+            RecordKind::PurchaseOrder => "Purchase order",
+            RecordKind::ApInvoice => "AP invoice",
         };
         let which = match &self.key {
             Some(key) => format!("{who} {key}"),
@@ -125,7 +136,7 @@ impl Place {
         }
     }
 
-    fn wrong_type(&self, field: &str, found: &Cell, expected: &str) -> RowProblem {
+    pub(crate) fn wrong_type(&self, field: &str, found: &Cell, expected: &str) -> RowProblem {
         if let Cell::Unreadable(why) = found {
             let what = format!("holds {why}. Correct it in Epicor, then replay this record");
             return self.problem(field, "row.unreadable", &what);

@@ -177,6 +177,10 @@ pub enum RecordKind {
     VendorContact,
     /// A person at a customer.
     CustomerContact,
+    /// An order to a supplier.
+    PurchaseOrder,
+    /// An invoice of a supplier.
+    ApInvoice,
 }
 
 impl RecordKind {
@@ -187,6 +191,8 @@ impl RecordKind {
             Self::Customer => "CUST",
             Self::VendorContact => "VENDCNT",
             Self::CustomerContact => "CUSTCNT",
+            Self::PurchaseOrder => "PO",
+            Self::ApInvoice => "APINV",
         }
     }
 }

@@ -1,25 +1,35 @@
 #![doc = include_str!("../README.md")]
 
+mod ap_invoice;
 mod change_field;
 mod clock;
 mod contact;
 mod fault;
 mod fingerprint;
+mod gl_coding;
 mod ids;
+mod money;
 mod party;
 mod ping;
+mod purchase_order;
+mod requisition;
 mod seal;
 mod version;
 mod window;
 
+pub use ap_invoice::{ApInvoice, ApInvoiceLine, NewApInvoice, NewApInvoiceLine, PurchaseOrderRef};
 pub use change_field::{ChangeField, ChangeMode};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contact::Contact;
 pub use fault::{Fault, FaultKind, System};
 pub use fingerprint::Fingerprint;
+pub use gl_coding::GlCoding;
 pub use ids::{CompanyCode, ConnectionId, FlowId, InvalidId, JobId, RecordKey, RecordKind, TargetId, WindowId};
+pub use money::{Amount, CostPer, Money, round_half_up};
 pub use party::{Address, Customer, Vendor};
 pub use ping::{PingLine, PingReport, Verdict};
+pub use purchase_order::{Approval, OrderLine, OrderVendor, PurchaseOrder, Release};
+pub use requisition::{Requisition, RequisitionLine};
 pub use seal::{SealBroken, Sealer};
 pub use version::Version;
 pub use window::{InvalidWindow, Window, WindowBounds};

@@ -254,8 +254,8 @@ fn refuse(
     digest: &mut Digest,
 ) -> Result<(), Fault> {
     digest.refused += 1;
-    let found = match (row, about.as_ref().and_then(mlc_epicor::Entity::of_record)) {
-        (_, Some((entity, row))) => Some((entities::flow_entity(entity), row)),
+    let found = match (row, about.as_ref().and_then(entities::row_of)) {
+        (_, Some(found)) => Some(found),
         (Some(row), None) => Some((scope.job.entity, row)),
         (None, None) => None,
     };

@@ -17,7 +17,7 @@ use self::plan::unnumbered;
 use super::page::{Digest, Scope, digest};
 use crate::{
     context::Context,
-    entities::{epicor_entity, flow_entity},
+    entities::{epicor_entity, row_of},
 };
 
 /// An open window that nobody has advanced for so long is given up: its pages stand on the dead-letter shelf or are gone.
@@ -252,10 +252,10 @@ impl<'a> Source<'a> {
         let rows = self.refined(rows, window);
         let Digest { changed, unchanged, superseded, refused, excluded, mut then, shelve, .. } =
             digest(self.context, &self.scope, rows).await?;
-        if let Some((entity, row)) = superseded.first().and_then(mlc_epicor::Entity::of_record) {
+        if let Some((entity, row)) = superseded.first().and_then(row_of) {
             // Another page may have read the row later than this one. Or the source was put back to an older copy: one row read afresh tells.
             let ask = Ask::Records { keys: vec![row.to_string()], about: None };
-            let order = Order::of(&PollPage { entity: flow_entity(entity), ask, ..self.job.clone() })?;
+            let order = Order::of(&PollPage { entity, ask, ..self.job.clone() })?;
             then.push(order.priority(self.run.priority));
         }
 

@@ -271,11 +271,11 @@ fn after_the_cure(job: &PushRecord, record: Record, fault: &Fault) -> Result<Ord
 /// The order that stands on the shelf for a record that cannot be mapped: read it again at the source, where it will have been put right.
 fn read_afresh(job: &PushRecord, record: &Record) -> Result<Order, Fault> {
     let key = record.key();
-    let (entity, row) = mlc_epicor::Entity::of_record(&key)
+    let (entity, row) = entities::row_of(&key)
         .ok_or_else(|| Fault::defect("push_record.read_afresh", format!("{key} is no key of a row at the source")))?;
     Order::of(&PollPage {
         flow: job.flow.clone(),
-        entity: entities::flow_entity(entity),
+        entity,
         from: job.from.clone(),
         to: job.to.clone(),
         ask: Ask::Records { keys: vec![row.to_string()], about: Some(key) },

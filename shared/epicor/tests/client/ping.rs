@@ -12,7 +12,7 @@ fn line<'a>(report: &'a PingReport, what: &str) -> &'a PingLine {
 #[tokio::test]
 async fn a_stock_site_says_what_it_uses_in_place_of_updated_on() {
     let site = Site::open().await;
-    let report = site.client(site.config()).await.ping(&Entity::ALL).await;
+    let report = site.client(site.config()).await.ping(&Entity::PARTIES).await;
     assert_eq!(report.worst(), Verdict::Good, "{report:#?}");
     let field = line(&report, "vendors: change field");
     assert!(field.detail.starts_with("SysRevID (revision): Vendors has no UpdatedOn."), "{}", field.detail);
@@ -28,7 +28,7 @@ async fn a_wrong_key_login_or_company_says_which_and_what_to_do() {
     let site = Site::open().await;
     let mut secrets = site.secrets();
     secrets.api_key = Some("wrong-key".into());
-    let report = site.client_with(site.config(), secrets).await.ping(&Entity::ALL).await;
+    let report = site.client_with(site.config(), secrets).await.ping(&Entity::PARTIES).await;
     let key = line(&report, "api key");
     assert_eq!(key.verdict, Verdict::Bad);
     assert!(key.fix.as_ref().unwrap().contains("api_key"));
@@ -37,11 +37,11 @@ async fn a_wrong_key_login_or_company_says_which_and_what_to_do() {
     for config in [site.config(), site.token_resource()] {
         let mut secrets = site.secrets();
         secrets.password = Some("wrong-password".into());
-        let report = site.client_with(config, secrets).await.ping(&Entity::ALL).await;
+        let report = site.client_with(config, secrets).await.ping(&Entity::PARTIES).await;
         assert_eq!(line(&report, "login").verdict, Verdict::Bad);
     }
 
-    let report = site.client(site.config_of("EPIC99")).await.ping(&Entity::ALL).await;
+    let report = site.client(site.config_of("EPIC99")).await.ping(&Entity::PARTIES).await;
     let company = line(&report, "company");
     assert_eq!(company.verdict, Verdict::Bad);
     assert!(company.detail.contains("EPIC99") && company.fix.as_ref().unwrap().contains("company"), "{company:?}");
@@ -51,7 +51,7 @@ async fn a_wrong_key_login_or_company_says_which_and_what_to_do() {
 async fn a_missing_right_stops_one_entity_only() {
     let site = Site::open().await;
     site.sim.store().switches_mut().scope = Some(vec!["Erp.BO.Vendor".to_owned()]);
-    let report = site.client(site.config()).await.ping(&Entity::ALL).await;
+    let report = site.client(site.config()).await.ping(&Entity::PARTIES).await;
     assert_eq!(line(&report, "login").verdict, Verdict::Good, "{report:#?}");
     assert_eq!(line(&report, "vendors: read").verdict, Verdict::Good, "{report:#?}");
     let customers = line(&report, "customers: read");
@@ -103,7 +103,7 @@ async fn a_server_that_is_not_there_is_said_so() {
     let mut config = site.config();
     // A port nobody listens on.
     config.address = mlc_epicor::Address::parse("http://127.0.0.1:9/Live", config.address.company().clone()).unwrap();
-    let report = site.client(config).await.ping(&Entity::ALL).await;
+    let report = site.client(config).await.ping(&Entity::PARTIES).await;
     assert_eq!(line(&report, "server").verdict, Verdict::Bad, "{report:#?}");
     assert_eq!(report.lines.len(), 1);
 }

@@ -11,7 +11,7 @@ async fn house() -> House {
 
 async fn ping_epicor(house: &House, connection: &str) -> PingReport {
     let connection = ConnectionId::parse(connection).unwrap();
-    house.context.connections.epicor(&connection).await.unwrap().ping(&Entity::ALL).await
+    house.context.connections.epicor(&connection).await.unwrap().ping(&Entity::PARTIES).await
 }
 
 async fn ping_hubspot(house: &House) -> PingReport {

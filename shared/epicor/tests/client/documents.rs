@@ -1,0 +1,66 @@
+//! Orders and invoices, read whole.
+
+use mlc_epicor::{Entity, PageAsk, ap_invoice, page_query, purchase_order};
+use mlc_model::CompanyCode;
+use mlc_simulators::epicor::{FaultKind, SeedPurchasing};
+
+use crate::support::Site;
+
+#[tokio::test]
+async fn orders_and_invoices_add_up_to_the_last_cent() {
+    let site = Site::open().await;
+    let seeded =
+        site.sim.store().seed_purchasing(&SeedPurchasing { pos: 20, invoices: 12, ..Default::default() }).unwrap();
+    let client = site.client(site.config()).await;
+    let (company, zone) = (CompanyCode::parse("EPIC06").unwrap(), client.config().zone);
+
+    let query = page_query(Entity::PurchaseOrders, None, &PageAsk::Skip { skip: 0 }, &client.shape(&[]));
+    let page = client.fetch_page(Entity::PurchaseOrders, &query).await.unwrap();
+    assert_eq!(page.rows.len(), seeded.orders.len());
+    for row in &page.rows {
+        let order = purchase_order(row.as_ref().unwrap(), &company, zone, &[]).unwrap();
+        assert!(order.vendor.number > 0 && !order.lines.is_empty() && !order.currency.is_empty());
+        for line in order.lines.iter().filter(|line| !line.void) {
+            assert_eq!(line.computed(2).unwrap().doc, line.extended.doc, "{} line {}", order.number, line.number);
+            assert!(!line.releases.is_empty());
+        }
+    }
+
+    let query = page_query(Entity::ApInvoices, None, &PageAsk::After { key: None }, &client.shape(&[]));
+    let page = client.fetch_page(Entity::ApInvoices, &query).await.unwrap();
+    assert_eq!(page.rows.len(), seeded.invoices.len());
+    for row in &page.rows {
+        let invoice = ap_invoice(row.as_ref().unwrap(), &company, zone, &[]).unwrap();
+        assert!(invoice.lines.iter().all(|line| !line.gl.is_empty()), "{} has no account", invoice.number);
+    }
+    let keys: Vec<_> = page.rows.iter().map(|row| row.as_ref().unwrap().key.clone()).collect();
+    let again = client.fetch_records(Entity::ApInvoices, &keys, &client.shape(&[])).await.unwrap();
+    assert_eq!(again.len(), keys.len());
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_on_nested_reads_is_asked_document_by_document() {
+    let site = Site::open().await;
+    site.sim.store().seed_purchasing(&SeedPurchasing { pos: 6, invoices: 4, ..Default::default() }).unwrap();
+    for (entity, fault) in
+        [(Entity::PurchaseOrders, FaultKind::Hidden500), (Entity::ApInvoices, FaultKind::ODataError400)]
+    {
+        let client = site.client(site.config()).await;
+        let query = page_query(entity, None, &PageAsk::After { key: None }, &client.shape(&[]));
+        let nested = client.fetch_page(entity, &query).await.unwrap();
+        site.fault(entity.set(), fault);
+        let single = client.fetch_page(entity, &query).await.unwrap();
+        let (company, zone) = (CompanyCode::parse("EPIC06").unwrap(), client.config().zone);
+        assert_eq!(nested.rows.len(), single.rows.len());
+        for (one, other) in nested.rows.iter().zip(&single.rows) {
+            let (one, other) = (one.as_ref().unwrap(), other.as_ref().unwrap());
+            if entity == Entity::PurchaseOrders {
+                let read = |row| purchase_order(row, &company, zone, &[]).unwrap();
+                assert_eq!(read(one), read(other));
+            } else {
+                let read = |row| ap_invoice(row, &company, zone, &[]).unwrap();
+                assert_eq!(read(one), read(other));
+            }
+        }
+    }
+}
