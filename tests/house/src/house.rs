@@ -229,13 +229,6 @@ impl House {
         self.running.push((shutdown, task));
     }
 
-    /// Drops a worker where it stands, as a killed process would: its leases run out.
-    pub fn kill_worker(&mut self) {
-        if let Some((_, task)) = self.running.pop() {
-            task.abort();
-        }
-    }
-
     /// Tells all workers to stop and waits for them.
     pub async fn stop_workers(&mut self) {
         for (shutdown, task) in self.running.drain(..) {

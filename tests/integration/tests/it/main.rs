@@ -8,6 +8,7 @@ mod crashes;
 mod customers;
 mod end_state;
 mod epicor_faults;
+mod full_redis;
 mod holding;
 mod hubspot_faults;
 mod interruptions;
