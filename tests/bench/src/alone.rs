@@ -181,6 +181,7 @@ pub(crate) async fn idle(place: &Place, seconds: u64) -> anyhow::Result<Value> {
     let mut connection = redis.manager.clone();
     let (before, began) = (redis_usage(&mut connection).await?, Instant::now());
     let cpu = cpu_seconds(std::process::id())?;
+    // The span over which the rate is measured.
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let (after, elapsed) = (redis_usage(&mut connection).await?, began.elapsed().as_secs_f64());
     let cpu = cpu_seconds(std::process::id())? - cpu;
