@@ -45,6 +45,7 @@ async fn set_budget_levels(rooms: &Rooms) {
         match connection {
             Connection::Epicor(_) => drop(rooms.connections.epicor(id).await),
             Connection::Hubspot(_) => drop(rooms.connections.hubspot(id).await),
+            Connection::Adobe(_) => drop(rooms.connections.adobe(id).await),
         }
     }
     for (connection, system, family, left) in rooms.connections.budgets_left().await {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mlc_adobe::AdobeClient;
 use mlc_connections::Connections;
 use mlc_epicor::EpicorClient;
 use mlc_hubspot::HubspotClient;
@@ -13,6 +14,8 @@ use mlc_runtime::{
     metrics::Metrics,
     settings::{EpicorConnection, FlowSettings, Settings},
 };
+
+use crate::flows::{Rules, epicor_to_adobe::ShopRules};
 
 /// How long a job waits when Redis cannot store what it did.
 const REDIS_PAUSE: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
@@ -53,6 +56,33 @@ impl Context {
 
     pub(crate) async fn hubspot(&self, id: &ConnectionId) -> Result<HubspotClient, Fault> {
         self.connections.hubspot(id).await
+    }
+
+    pub(crate) async fn adobe(&self, id: &ConnectionId) -> Result<AdobeClient, Fault> {
+        self.connections.adobe(id).await
+    }
+
+    /// As [`Context::note_refusal`], for a job that knows its lane: a lane bears the name of its connection.
+    pub(crate) async fn note_refusal_in(&self, lane: &Lane, fault: &Fault) {
+        if let Ok(connection) = ConnectionId::parse(lane.as_str()) {
+            self.note_refusal(&connection, fault).await;
+        }
+    }
+
+    /// What the settings say about the records of a flow.
+    pub(crate) fn rules(&self, flow: &FlowId, from: &ConnectionId, to: &ConnectionId) -> Result<Rules, Fault> {
+        match Rules::target(flow, self.flow(flow)?)? {
+            System::Adobe => Ok(Rules::Adobe(Box::new(self.shop_rules(flow, from, to)?))),
+            _ => Ok(Rules::Hubspot(self.company_rules(flow, to)?)),
+        }
+    }
+
+    pub(crate) fn shop_rules(&self, flow: &FlowId, from: &ConnectionId, to: &ConnectionId) -> Result<ShopRules, Fault> {
+        Ok(ShopRules {
+            settings: self.flow(flow)?.clone(),
+            connection: self.connections.adobe_settings(to)?.clone(),
+            company: self.epicor_settings(from)?.company.clone(),
+        })
     }
 
     /// After a refusal of the credentials the lane is held; whoever resumes it has set new ones, which the next job must find.

@@ -2,24 +2,19 @@
 
 use mlc_epicor::{Entity as Listed, RowKey};
 use mlc_flow::Entity;
-use mlc_model::RecordKey;
+use mlc_model::{Fault, RecordKey};
 
-pub(crate) fn epicor_entity(entity: Entity) -> Listed {
-    match entity {
-        Entity::Vendors => Listed::Vendors,
-        Entity::Customers => Listed::Customers,
-        Entity::CustomerContacts => Listed::CustomerContacts,
-    }
+/// The list of Epicor that an entity stands for.
+///
+/// # Errors
+/// `Defect` for what is no list of Epicor.
+pub(crate) fn epicor_entity(entity: Entity) -> Result<Listed, Fault> {
+    Listed::parse(entity.as_str())
+        .ok_or_else(|| Fault::defect("entities", format!("{entity} is not a list that Epicor has")))
 }
 
-/// The row to read again for a record: a contact of a vendor stands in its vendor's row. `None` for lists that no flow polls.
+/// The row to read again for a record: a contact of a vendor stands in its vendor's row. `None` for records that no flow polls.
 pub(crate) fn row_of(record: &RecordKey) -> Option<(Entity, RowKey)> {
     let (listed, row) = Listed::of_record(record)?;
-    let entity = match listed {
-        Listed::Vendors => Entity::Vendors,
-        Listed::Customers => Entity::Customers,
-        Listed::CustomerContacts => Entity::CustomerContacts,
-        Listed::PurchaseOrders | Listed::ApInvoices => return None,
-    };
-    Some((entity, row))
+    Some((Entity::parse(listed.as_str())?, row))
 }

@@ -5,6 +5,7 @@ mod entities;
 mod flows;
 mod jobs;
 mod open;
+mod order_lock;
 mod registry;
 
 pub use context::Context;

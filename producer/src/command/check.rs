@@ -48,6 +48,7 @@ pub(super) fn address(connection: &Connection) -> String {
     match connection {
         Connection::Epicor(epicor) => format!("{} company {}", epicor.base_url, epicor.company),
         Connection::Hubspot(hubspot) => hubspot.base_url.to_string(),
+        Connection::Adobe(adobe) => format!("{} store {}", adobe.base_url, adobe.store),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 use clap::{Args, Subcommand};
 use mlc_model::ConnectionId;
 use mlc_queue::Lane;
-use mlc_runtime::settings::{Connection as Configured, EpicorAuth, HubspotAuth};
+use mlc_runtime::settings::{AdobeEdition, Connection as Configured, EpicorAuth, HubspotAuth};
 use mlc_vault::{SecretInfo, SecretString};
 use serde_json::{Value, json};
 
@@ -122,6 +122,16 @@ fn possible_secrets(connection: &Configured) -> &'static [&'static str] {
     match connection {
         Configured::Epicor(_) => &["api_key", "user", "password", "client_id", "client_secret"],
         Configured::Hubspot(_) => &["token", "client_id", "client_secret", "refresh_token"],
+        Configured::Adobe(_) => &[
+            "consumer_key",
+            "consumer_secret",
+            "token",
+            "token_secret",
+            "client_id",
+            "client_secret",
+            "webhook_secret",
+            "webhook_secret_next",
+        ],
     }
 }
 
@@ -135,6 +145,10 @@ fn needed_secrets(connection: &Configured) -> &'static [&'static str] {
         Configured::Hubspot(hubspot) => match hubspot.auth {
             HubspotAuth::StaticToken => &["token"],
             HubspotAuth::Oauth2 => &["client_id", "client_secret", "refresh_token"],
+        },
+        Configured::Adobe(adobe) => match adobe.edition {
+            AdobeEdition::Paas => &["consumer_key", "consumer_secret", "token", "token_secret"],
+            AdobeEdition::Saas => &["client_id", "client_secret"],
         },
     }
 }

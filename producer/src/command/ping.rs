@@ -1,6 +1,7 @@
 //! `mlc ping`: the one place where the producer calls a business system.
 
 use clap::Args;
+use mlc_adobe::AdobeNeeds;
 use mlc_flow::{Entity, flow_kind};
 use mlc_model::{ConnectionId, Fault, PingReport, Verdict};
 use mlc_queue::Lane;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Ping, caller: &Caller) -> Result<Exit, Failure>
         let report = match connection {
             Connection::Epicor(_) => ping_epicor(&rooms, &id).await?,
             Connection::Hubspot(_) => ping_hubspot(&rooms, &id, command.set_up).await?,
+            Connection::Adobe(_) => ping_adobe(&rooms, &id).await?,
         };
         let verdict = report.worst();
         let works = verdict != Verdict::Bad;
@@ -98,7 +100,8 @@ async fn ping_epicor(rooms: &Rooms, id: &ConnectionId) -> Result<PingReport, Fai
         // Nothing reads from it yet: test with what it could be asked for.
         entities = vec![Entity::Vendors, Entity::Customers, Entity::CustomerContacts];
     }
-    let asked: Vec<mlc_epicor::Entity> = entities.into_iter().map(client_entity).collect();
+    let asked: Vec<mlc_epicor::Entity> =
+        entities.into_iter().filter_map(|entity| mlc_epicor::Entity::parse(entity.as_str())).collect();
     let mut report = client.ping(&asked).await;
     report.lines.extend(pinned.lines);
     Ok(report)
@@ -130,6 +133,35 @@ async fn ping_hubspot(rooms: &Rooms, id: &ConnectionId, set_up: bool) -> Result<
     Ok(report)
 }
 
+async fn ping_adobe(rooms: &Rooms, id: &ConnectionId) -> Result<PingReport, Failure> {
+    let client = match rooms.connections.adobe(id).await {
+        Ok(client) => client,
+        Err(fault) => return Ok(cannot_start(id, &fault)),
+    };
+    let flows = || rooms.settings.flows.iter().filter(|(_, flow)| flow.to == *id || flow.from == *id);
+    let uses = |kinds: &[&str]| flows().any(|(name, flow)| kinds.contains(&flow.kind(name).as_str()));
+    let needs = if flows().next().is_none() {
+        // Nothing uses it yet: test with what it could be used for.
+        AdobeNeeds::default()
+    } else {
+        AdobeNeeds {
+            orders: uses(&[
+                "epicor_to_adobe::purchase_orders",
+                "epicor_to_adobe::ap_invoices",
+                "adobe_to_epicor::requisitions",
+            ]),
+            invoices: uses(&["epicor_to_adobe::ap_invoices", "adobe_to_epicor::invoices"]),
+            companies: flows().any(|(name, flow)| match flow.kind(name).as_str() {
+                "epicor_to_adobe::vendors" => flow.vendors.companies,
+                kind => kind == "adobe_to_epicor::companies",
+            }),
+            sources: flows()
+                .any(|(name, flow)| flow.kind(name).as_str() == "epicor_to_adobe::vendors" && flow.vendors.sources),
+        }
+    };
+    Ok(client.ping(needs).await)
+}
+
 fn cannot_start(id: &ConnectionId, fault: &Fault) -> PingReport {
     let mut report = PingReport::default();
     let fix = match fault.kind {
@@ -146,12 +178,4 @@ fn cannot_start(id: &ConnectionId, fault: &Fault) -> PingReport {
     };
     report.bad("connection", fault.message.clone(), fix);
     report
-}
-
-fn client_entity(entity: Entity) -> mlc_epicor::Entity {
-    match entity {
-        Entity::Vendors => mlc_epicor::Entity::Vendors,
-        Entity::Customers => mlc_epicor::Entity::Customers,
-        Entity::CustomerContacts => mlc_epicor::Entity::CustomerContacts,
-    }
 }

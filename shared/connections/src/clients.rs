@@ -2,10 +2,12 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use mlc_adobe::AdobeClient;
 use mlc_epicor::EpicorClient;
 use mlc_hubspot::HubspotClient;
 use mlc_model::{Clock, ConnectionId, Fault, FaultKind, Sealer, System};
@@ -13,12 +15,12 @@ use mlc_outbound::{Door, DoorConfig};
 use mlc_runtime::{
     metrics::Metrics,
     redis::RedisHandle,
-    settings::{Connection, EpicorConnection, HubspotConnection, Settings},
+    settings::{AdobeConnection, Connection, EpicorConnection, HubspotConnection, Settings},
 };
 use mlc_vault::{KeyRing, SecretStore};
 use tokio::sync::Mutex;
 
-use crate::{epicor, hubspot, secrets::Secrets};
+use crate::{adobe, epicor, hubspot, secrets::Secrets};
 
 /// How long a changed secret may take to reach running workers.
 const SECRETS_FRESH_FOR: Duration = Duration::from_secs(5);
@@ -39,6 +41,7 @@ struct Shared {
     doors: Mutex<HashMap<ConnectionId, Door>>,
     epicor: Mutex<HashMap<ConnectionId, Kept<EpicorClient>>>,
     hubspot: Mutex<HashMap<ConnectionId, Kept<HubspotClient>>>,
+    adobe: Mutex<HashMap<ConnectionId, Kept<AdobeClient>>>,
 }
 
 struct Kept<C> {
@@ -82,6 +85,7 @@ impl Connections {
                 doors: Mutex::default(),
                 epicor: Mutex::default(),
                 hubspot: Mutex::default(),
+                adobe: Mutex::default(),
             }),
         }
     }
@@ -108,6 +112,17 @@ impl Connections {
         }
     }
 
+    /// The settings of a connection to Adobe Commerce.
+    ///
+    /// # Errors
+    /// As [`Connections::epicor_settings`].
+    pub fn adobe_settings(&self, id: &ConnectionId) -> Result<&AdobeConnection, Fault> {
+        match self.shared.settings.connections.get(id) {
+            Some(Connection::Adobe(settings)) => Ok(settings),
+            other => Err(wrong_connection(id, other.is_some(), System::Adobe)),
+        }
+    }
+
     /// The client of an Epicor connection, with its present secrets.
     ///
     /// # Errors
@@ -124,7 +139,7 @@ impl Connections {
             _ => {
                 let config = epicor::config(id, settings, &self.shared.settings)?;
                 let mut door = config.door_config(id.clone());
-                door.ca_pem = read_ca(id, settings)?;
+                door.ca_pem = read_ca(id, settings.ca_file.as_deref())?;
                 let door = self.door(id, door).await?;
                 EpicorClient::new(door, config, epicor::secrets(&secrets))?
             }
@@ -156,6 +171,31 @@ impl Connections {
         Ok(client)
     }
 
+    /// The client of a connection to Adobe Commerce, with its present secrets.
+    ///
+    /// # Errors
+    /// As [`Connections::epicor`].
+    pub async fn adobe(&self, id: &ConnectionId) -> Result<AdobeClient, Fault> {
+        let settings = self.adobe_settings(id)?;
+        let mut kept = self.shared.adobe.lock().await;
+        if let Some(client) = kept.get(id).and_then(Kept::fresh) {
+            return Ok(client);
+        }
+        let secrets = Secrets::read(&self.shared.store, id, &adobe::SECRET_NAMES).await?;
+        let client = match kept.get(id) {
+            Some(known) if known.secrets.same_as(&secrets) => known.client.clone(),
+            _ => {
+                let config = adobe::config(id, settings)?;
+                let mut door = config.door_config(id.clone());
+                door.ca_pem = read_ca(id, settings.ca_file.as_deref())?;
+                let door = self.door(id, door).await?;
+                AdobeClient::new(door, config, adobe::secrets(&secrets))?
+            }
+        };
+        kept.insert(id.clone(), Kept { client: client.clone(), secrets, read: Instant::now(), stale: false });
+        Ok(client)
+    }
+
     /// Reads the connection's secrets again before its next use: those in hand were refused. Without this a worker would go on with the old
     /// ones for some seconds after a person has put them right, and hold the lane again.
     pub async fn forget_secrets(&self, id: &ConnectionId) {
@@ -163,6 +203,9 @@ impl Connections {
             kept.stale = true;
         }
         if let Some(kept) = self.shared.hubspot.lock().await.get_mut(id) {
+            kept.stale = true;
+        }
+        if let Some(kept) = self.shared.adobe.lock().await.get_mut(id) {
             kept.stale = true;
         }
     }
@@ -217,8 +260,8 @@ fn wrong_connection(id: &ConnectionId, exists: bool, wanted: System) -> Fault {
     .with_code("SETTINGS")
 }
 
-fn read_ca(id: &ConnectionId, settings: &EpicorConnection) -> Result<Option<Vec<u8>>, Fault> {
-    let Some(path) = &settings.ca_file else { return Ok(None) };
+fn read_ca(id: &ConnectionId, file: Option<&Path>) -> Result<Option<Vec<u8>>, Fault> {
+    let Some(path) = file else { return Ok(None) };
     std::fs::read(path).map(Some).map_err(|problem| {
         let message = format!("connections.{id}.ca_file {}: {problem}", path.display());
         Fault::new(FaultKind::Rejected, System::Connector, "settings", message).with_code("SETTINGS")

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod adobe;
 mod clients;
 mod epicor;
 mod hubspot;

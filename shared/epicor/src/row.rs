@@ -120,6 +120,8 @@ impl Place {
             RecordKind::CustomerContact => "Customer contact",
             RecordKind::PurchaseOrder => "Purchase order",
             RecordKind::ApInvoice => "AP invoice",
+            RecordKind::ShopOrder => "Shop order",
+            RecordKind::ShopInvoice => "Shop invoice",
         };
         let which = match &self.key {
             Some(key) => format!("{who} {key}"),

@@ -3,14 +3,24 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use mlc_model::{ConnectionId, Contact, Customer, Fingerprint, FlowId, RecordKey, Vendor, Version, Window, WindowId};
+use mlc_model::{
+    ApInvoice, ConnectionId, Contact, Customer, Fingerprint, FlowId, PurchaseOrder, RecordKey, Vendor, Version, Window,
+    WindowId,
+};
 use mlc_queue::{Job, Lane, UniqueKey};
 use serde::{Deserialize, Serialize};
 
-use crate::Entity;
+use crate::{CreateApInvoice, CreateRequisition, Entity, PullCompany};
 
 /// Every kind of job there is; a worker must know them all.
-pub const JOB_KINDS: [&str; 3] = [CloseWindow::KIND, PollPage::KIND, PushRecord::KIND];
+pub const JOB_KINDS: [&str; 6] = [
+    CloseWindow::KIND,
+    CreateApInvoice::KIND,
+    CreateRequisition::KIND,
+    PollPage::KIND,
+    PullCompany::KIND,
+    PushRecord::KIND,
+];
 
 /// How far back a new window reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +171,10 @@ pub enum Record {
     Customer(Customer),
     /// A person at a vendor or customer.
     Contact(Contact),
+    /// A purchase order, whole.
+    PurchaseOrder(Box<PurchaseOrder>),
+    /// An invoice of a supplier, whole.
+    ApInvoice(Box<ApInvoice>),
 }
 
 impl Record {
@@ -170,6 +184,8 @@ impl Record {
             Self::Vendor(vendor) => vendor.key(),
             Self::Customer(customer) => customer.key(),
             Self::Contact(contact) => contact.key(),
+            Self::PurchaseOrder(order) => order.key(),
+            Self::ApInvoice(invoice) => invoice.key(),
         }
     }
 
@@ -179,6 +195,8 @@ impl Record {
             Self::Vendor(vendor) => vendor.version,
             Self::Customer(customer) => customer.version,
             Self::Contact(contact) => contact.version,
+            Self::PurchaseOrder(order) => order.version,
+            Self::ApInvoice(invoice) => invoice.version,
         }
     }
 }

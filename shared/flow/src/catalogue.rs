@@ -13,21 +13,48 @@ pub enum Entity {
     Customers,
     /// Contacts of customers; Epicor keeps them in a service of their own.
     CustomerContacts,
+    /// Purchase orders, with lines, releases and accounts expanded.
+    PurchaseOrders,
+    /// Lines of purchase orders, only to learn which orders changed: an edit of a line does not raise the order's own change field.
+    PurchaseOrderLines,
+    /// Releases of purchase orders, for the same reason.
+    PurchaseOrderReleases,
+    /// Invoices of suppliers, with lines, expenses and accounts expanded.
+    ApInvoices,
+    /// Companies of the shop, which have no change field.
+    Companies,
 }
 
 impl Entity {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Vendors,
+        Self::Customers,
+        Self::CustomerContacts,
+        Self::PurchaseOrders,
+        Self::PurchaseOrderLines,
+        Self::PurchaseOrderReleases,
+        Self::ApInvoices,
+        Self::Companies,
+    ];
+
     /// The name in the ledger, in settings and on screens.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Vendors => "vendors",
             Self::Customers => "customers",
             Self::CustomerContacts => "customer_contacts",
+            Self::PurchaseOrders => "purchase_orders",
+            Self::PurchaseOrderLines => "purchase_order_lines",
+            Self::PurchaseOrderReleases => "purchase_order_releases",
+            Self::ApInvoices => "ap_invoices",
+            Self::Companies => "companies",
         }
     }
 
     /// The entity of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Vendors, Self::Customers, Self::CustomerContacts].into_iter().find(|entity| entity.as_str() == name)
+        Self::ALL.into_iter().find(|entity| entity.as_str() == name)
     }
 }
 
@@ -46,7 +73,7 @@ pub struct FlowKind {
     pub source: System,
     /// The system it writes.
     pub target: System,
-    /// What it polls, in this order: a firm before its contacts.
+    /// What it polls, in this order: a firm before its contacts. Empty for what is only announced by webhook.
     pub entities: &'static [Entity],
     /// The record kinds it owns at the target.
     pub kinds: &'static [RecordKind],
@@ -54,7 +81,7 @@ pub struct FlowKind {
     pub summary: &'static str,
 }
 
-static CATALOGUE: [FlowKind; 2] = [
+static CATALOGUE: [FlowKind; 8] = [
     FlowKind {
         name: "epicor_to_hubspot::vendors",
         source: System::Epicor,
@@ -70,6 +97,54 @@ static CATALOGUE: [FlowKind; 2] = [
         entities: &[Entity::Customers, Entity::CustomerContacts],
         kinds: &[RecordKind::Customer, RecordKind::CustomerContact],
         summary: "Epicor customers become HubSpot companies of type customer, with their contacts",
+    },
+    FlowKind {
+        name: "epicor_to_adobe::vendors",
+        source: System::Epicor,
+        target: System::Adobe,
+        entities: &[Entity::Vendors],
+        kinds: &[RecordKind::Vendor],
+        summary: "Epicor vendors become companies of the shop, with a customer, and inventory sources where configured",
+    },
+    FlowKind {
+        name: "epicor_to_adobe::purchase_orders",
+        source: System::Epicor,
+        target: System::Adobe,
+        entities: &[Entity::PurchaseOrders, Entity::PurchaseOrderLines, Entity::PurchaseOrderReleases],
+        kinds: &[RecordKind::PurchaseOrder],
+        summary: "Epicor purchase orders become orders of the shop, with accounts on every line; later changes follow",
+    },
+    FlowKind {
+        name: "epicor_to_adobe::ap_invoices",
+        source: System::Epicor,
+        target: System::Adobe,
+        entities: &[Entity::ApInvoices],
+        kinds: &[RecordKind::ApInvoice],
+        summary: "Posted AP invoices become invoices on the orders that their lines name",
+    },
+    FlowKind {
+        name: "adobe_to_epicor::companies",
+        source: System::Adobe,
+        target: System::Epicor,
+        entities: &[Entity::Companies],
+        kinds: &[RecordKind::Vendor],
+        summary: "Companies changed in the shop change their Epicor vendor, in the fields that the shop owns",
+    },
+    FlowKind {
+        name: "adobe_to_epicor::requisitions",
+        source: System::Adobe,
+        target: System::Epicor,
+        entities: &[],
+        kinds: &[RecordKind::ShopOrder],
+        summary: "Orders placed in the shop become purchase requisitions, announced by webhook",
+    },
+    FlowKind {
+        name: "adobe_to_epicor::invoices",
+        source: System::Adobe,
+        target: System::Epicor,
+        entities: &[],
+        kinds: &[RecordKind::ShopInvoice],
+        summary: "Invoices made in the shop on mirrored purchase orders become AP invoices, announced by webhook",
     },
 ];
 

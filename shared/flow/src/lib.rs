@@ -2,6 +2,8 @@
 
 mod args;
 mod catalogue;
+mod from_shop;
 
 pub use args::{Ask, CloseWindow, Extent, JOB_KINDS, PageStart, PollPage, PushRecord, Record};
 pub use catalogue::{Entity, FlowKind, UnknownFlow, catalogue, flow_kind};
+pub use from_shop::{CreateApInvoice, CreateRequisition, InvoiceStep, PullCompany, PullStep, RequisitionStep};

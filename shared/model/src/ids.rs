@@ -181,6 +181,10 @@ pub enum RecordKind {
     PurchaseOrder,
     /// An invoice of a supplier.
     ApInvoice,
+    /// An order that was placed in the shop.
+    ShopOrder,
+    /// An invoice that was made in the shop.
+    ShopInvoice,
 }
 
 impl RecordKind {
@@ -193,6 +197,8 @@ impl RecordKind {
             Self::CustomerContact => "CUSTCNT",
             Self::PurchaseOrder => "PO",
             Self::ApInvoice => "APINV",
+            Self::ShopOrder => "SHOPORD",
+            Self::ShopInvoice => "SHOPINV",
         }
     }
 }

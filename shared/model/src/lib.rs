@@ -14,6 +14,7 @@ mod ping;
 mod purchase_order;
 mod requisition;
 mod seal;
+mod shared_field;
 mod version;
 mod window;
 
@@ -31,5 +32,6 @@ pub use ping::{PingLine, PingReport, Verdict};
 pub use purchase_order::{Approval, OrderLine, OrderVendor, PurchaseOrder, Release};
 pub use requisition::{Requisition, RequisitionLine};
 pub use seal::{SealBroken, Sealer};
+pub use shared_field::SharedField;
 pub use version::Version;
 pub use window::{InvalidWindow, Window, WindowBounds};

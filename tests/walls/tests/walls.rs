@@ -21,9 +21,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mlc-epicor", &["mlc-model", "mlc-outbound"]),
     ("mlc-hubspot", &["mlc-model", "mlc-outbound"]),
     ("mlc-adobe", &["mlc-model", "mlc-outbound"]),
-    ("mlc-connections", &["mlc-model", "mlc-runtime", "mlc-vault", "mlc-outbound", "mlc-epicor", "mlc-hubspot"]),
+    (
+        "mlc-connections",
+        &["mlc-model", "mlc-runtime", "mlc-vault", "mlc-outbound", "mlc-epicor", "mlc-hubspot", "mlc-adobe"],
+    ),
     ("mlc-flow", &["mlc-model", "mlc-queue"]),
-    ("mlc-mapping", &["mlc-model", "mlc-epicor", "mlc-hubspot"]),
+    ("mlc-mapping", &["mlc-model", "mlc-epicor", "mlc-hubspot", "mlc-adobe"]),
     (
         "mlc-worker",
         &[
@@ -36,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mlc-outbound",
             "mlc-epicor",
             "mlc-hubspot",
+            "mlc-adobe",
             "mlc-connections",
             "mlc-mapping",
         ],
@@ -52,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mlc-outbound",
             "mlc-epicor",
             "mlc-hubspot",
+            "mlc-adobe",
             "mlc-connections",
         ],
     ),

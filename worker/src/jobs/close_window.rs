@@ -57,7 +57,7 @@ async fn rows_after(context: &Context, job: &CloseWindow, row: &WindowRow) -> Re
         return Ok(Some(job.expected_rows));
     }
     let client = context.epicor(&job.from).await?;
-    Ok(Some(client.count(epicor_entity(job.entity), Some(&job.window)).await?.rows))
+    Ok(Some(client.count(epicor_entity(job.entity)?, Some(&job.window)).await?.rows))
 }
 
 /// Where the checkpoint goes: the window's upper bound, in the unit of its change field.

@@ -1,37 +1,56 @@
 //! What a page of rows becomes: records compared with what was delivered, orders for those that changed, and the shelf for those that cannot go.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use mlc_epicor::{Row, RowKey, RowProblem};
+use mlc_epicor::{Row, RowKey, RowProblem, dates::ServerZone};
 use mlc_flow::{Ask, Entity, PollPage, PushRecord, Record};
 use mlc_ledger::{Action, AuditNote, Sighting, Verdict};
-use mlc_mapping::CompanyRules;
-use mlc_model::{CompanyCode, Fault, RecordKey, Version, WindowId};
+use mlc_model::{CompanyCode, Fault, Fingerprint, RecordKey, System, Version, WindowId};
 use mlc_queue::{JobContext, Order, UniqueKey};
 use mlc_runtime::settings::FlowSettings;
 
-use crate::{
-    context::Context,
-    entities,
-    flows::epicor_to_hubspot::{self, Prepared},
-};
+use crate::{context::Context, entities, flows::Rules};
 
 /// As many records as HubSpot takes in one call. Source: HubSpot reference, section 4.
 const BATCH: usize = 100;
+/// Orders read afresh by one job because a line or release of them changed.
+const PARENTS: usize = 20;
 
 /// Whose rows these are and where their records go.
 pub(crate) struct Scope<'a> {
     pub(crate) job: &'a PollPage,
     pub(crate) run: &'a JobContext,
     pub(crate) settings: &'a FlowSettings,
-    pub(crate) rules: CompanyRules,
+    pub(crate) rules: Rules,
     pub(crate) company: CompanyCode,
+    /// Where the server's bare dates are.
+    pub(crate) zone: ServerZone,
     pub(crate) window: Option<WindowId>,
     /// How often row versions have begun anew at the source.
     pub(crate) epoch: i64,
 }
 
 impl Scope<'_> {
+    /// Records per push.
+    fn batch(&self) -> usize {
+        match self.target() {
+            System::Adobe => 1,
+            _ => BATCH,
+        }
+    }
+
+    fn target(&self) -> System {
+        match self.rules {
+            Rules::Hubspot(_) => System::Hubspot,
+            Rules::Adobe(_) => System::Adobe,
+        }
+    }
+
+    /// Persons are only carried to a target that keeps them.
+    fn wants_contacts(&self) -> bool {
+        self.settings.contacts && self.target() == System::Hubspot
+    }
+
     /// A row version that is newer than every one of an earlier epoch. The versions themselves stay far below 2^48.
     fn versioned(&self, version: Version) -> Version {
         Version(version.0.saturating_add(self.epoch.saturating_mul(1 << 48)))
@@ -73,6 +92,14 @@ pub(crate) async fn digest(
     for problem in std::mem::take(&mut sorted.problems) {
         refuse_row(scope, problem, &mut digest)?;
     }
+    let parents: Vec<i64> = std::mem::take(&mut sorted.parents).into_iter().collect();
+    for numbers in parents.chunks(PARENTS) {
+        let keys = numbers.iter().map(|number| RowKey::firm(*number).to_string()).collect();
+        let ask = Ask::Records { keys, about: None };
+        let order = Order::of(&PollPage { entity: Entity::PurchaseOrders, ask, ..scope.job.clone() })?;
+        digest.then.push(order.priority(scope.run.priority));
+        digest.changed += numbers.len() as u64;
+    }
     digest.excluded = sorted.excluded.len() as u64;
     if !sorted.excluded.is_empty() {
         context.ledger.exclude(&scope.job.flow, &sorted.excluded).await?;
@@ -80,29 +107,35 @@ pub(crate) async fn digest(
     digest.then.extend(contacts_of_admitted(context, scope, &sorted.records).await?);
     let records = without_persons_of_excluded_firms(context, scope, sorted.records).await?;
 
-    let mut prepared: Vec<Prepared> = Vec::with_capacity(records.len());
+    let mut judged: Vec<(Record, Fingerprint)> = Vec::with_capacity(records.len());
     for record in records {
-        let key = record.key();
-        match epicor_to_hubspot::prepare(record, &scope.rules) {
-            Ok(Some(one)) => prepared.push(one),
+        match scope.rules.judge(&record) {
+            Ok(Some(fingerprint)) => judged.push((record, fingerprint)),
             Ok(None) => {}
-            Err(fault) => refuse(scope, Some(key), None, fault, &mut digest)?,
+            Err(fault) => refuse(scope, Some(record.key()), None, fault, &mut digest)?,
         }
     }
     note_refused(context, scope, &digest).await?;
 
-    let sightings: Vec<Sighting> = prepared.iter().map(super::push_record::sighting).collect();
+    let sightings: Vec<Sighting> = judged
+        .iter()
+        .map(|(record, fingerprint)| Sighting {
+            key: record.key(),
+            version: record.version(),
+            fingerprint: *fingerprint,
+        })
+        .collect();
     let verdicts = context.ledger.classify(&scope.job.flow, &sightings).await?;
     let mut changed = Vec::new();
-    for (one, verdict) in prepared.into_iter().zip(verdicts) {
+    for ((record, _), verdict) in judged.into_iter().zip(verdicts) {
         match verdict {
-            Verdict::Changed => changed.push(one.record),
+            Verdict::Changed => changed.push(record),
             Verdict::Unchanged => digest.unchanged += 1,
-            Verdict::Superseded => digest.superseded.push(one.record.key()),
+            Verdict::Superseded => digest.superseded.push(record.key()),
         }
     }
-    digest.changed = changed.len() as u64;
-    for records in batches(changed) {
+    digest.changed += changed.len() as u64;
+    for records in batches(changed, scope.batch()) {
         let order = Order::of(&PushRecord {
             flow: scope.job.flow.clone(),
             from: scope.job.from.clone(),
@@ -128,18 +161,20 @@ struct Sorted {
     records: Vec<Record>,
     problems: Vec<RowProblem>,
     excluded: Vec<RecordKey>,
+    /// Orders whose lines or releases changed.
+    parents: BTreeSet<i64>,
 }
 
 impl Sorted {
     fn take(&mut self, scope: &Scope<'_>, row: &Row) -> Result<(), RowProblem> {
-        let extra: Vec<String> = scope.rules.fields.values().cloned().collect();
+        let extra = scope.rules.extra_columns(scope.job.entity);
         match scope.job.entity {
             Entity::Vendors => {
                 let mut vendor = mlc_epicor::vendor(row, &scope.company, &extra)?;
                 let contacts = std::mem::take(&mut vendor.contacts);
                 vendor.version = scope.versioned(vendor.version);
                 self.records.push(Record::Vendor(vendor));
-                if scope.settings.contacts {
+                if scope.wants_contacts() {
                     let versioned = contacts.into_iter().map(|mut contact| {
                         contact.version = scope.versioned(contact.version);
                         Record::Contact(contact)
@@ -160,6 +195,21 @@ impl Sorted {
                 contact.version = scope.versioned(contact.version);
                 self.records.push(Record::Contact(contact));
             }
+            Entity::PurchaseOrders => {
+                let mut order = mlc_epicor::purchase_order(row, &scope.company, scope.zone, &extra)?;
+                order.version = scope.versioned(order.version);
+                self.records.push(Record::PurchaseOrder(Box::new(order)));
+            }
+            Entity::ApInvoices => {
+                let mut invoice = mlc_epicor::ap_invoice(row, &scope.company, scope.zone, &extra)?;
+                invoice.version = scope.versioned(invoice.version);
+                self.records.push(Record::ApInvoice(Box::new(invoice)));
+            }
+            Entity::PurchaseOrderLines | Entity::PurchaseOrderReleases => {
+                self.parents.insert(row.key.number);
+            }
+            // Read from the shop, by another job.
+            Entity::Companies => {}
         }
         Ok(())
     }
@@ -168,7 +218,7 @@ impl Sorted {
 /// A customer that was kept out so far (a prospect, say) has contacts that were kept out with it, and nothing will make them change: they are read by
 /// name. The orders become durable together with the page that sees the customer, while its row still says that it is kept out.
 async fn contacts_of_admitted(context: &Context, scope: &Scope<'_>, records: &[Record]) -> Result<Vec<Order>, Fault> {
-    if !scope.settings.contacts {
+    if !scope.wants_contacts() {
         return Ok(Vec::new());
     }
     let customers: Vec<_> = records
@@ -223,7 +273,7 @@ fn parent(record: &Record) -> Option<RecordKey> {
 
 /// Firms in batches, with the contacts that changed together with them inside, to follow once the firm is there. Contacts whose firm did not
 /// change travel in batches of their own.
-fn batches(changed: Vec<Record>) -> Vec<Vec<Record>> {
+fn batches(changed: Vec<Record>, size: usize) -> Vec<Vec<Record>> {
     let mut firms: Vec<Record> = Vec::new();
     let mut persons: Vec<Record> = Vec::new();
     for record in changed {
@@ -236,7 +286,7 @@ fn batches(changed: Vec<Record>) -> Vec<Vec<Record>> {
             firm => firms.push(firm),
         }
     }
-    [firms, persons].iter().flat_map(|records| records.chunks(BATCH)).map(<[Record]>::to_vec).collect()
+    [firms, persons].iter().flat_map(|records| records.chunks(size)).map(<[Record]>::to_vec).collect()
 }
 
 fn refuse_row(scope: &Scope<'_>, problem: RowProblem, digest: &mut Digest) -> Result<(), Fault> {

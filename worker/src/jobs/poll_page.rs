@@ -27,7 +27,11 @@ const BACKPRESSURE_WAIT: TimeDelta = TimeDelta::seconds(2);
 
 /// Runs one job.
 pub(crate) async fn run(context: &Context, job: PollPage, run: &JobContext) -> Outcome {
-    match poll(context, &job, run).await {
+    let polled = match job.entity {
+        Entity::Companies => super::poll_companies::run(context, &job, run).await,
+        _ => poll(context, &job, run).await,
+    };
+    match polled {
         Ok(outcome) => outcome,
         Err(fault) => {
             context.note_refusal(&job.from, &fault).await;
@@ -83,6 +87,7 @@ struct Source<'a> {
     run: &'a JobContext,
     client: EpicorClient,
     connection: &'a EpicorConnection,
+    listed: mlc_epicor::Entity,
     shape: QueryShape,
     scope: Scope<'a>,
 }
@@ -92,20 +97,17 @@ impl<'a> Source<'a> {
         let settings = context.flow(&job.flow)?;
         let connection = context.epicor_settings(&job.from)?;
         let client = context.epicor(&job.from).await?;
-        let rules = context.company_rules(&job.flow, &job.to)?;
-        // The further fields are those of companies; a contact's table has not the same columns.
-        let extra: Vec<String> = match job.entity {
-            Entity::Vendors | Entity::Customers => rules.fields.values().cloned().collect(),
-            Entity::CustomerContacts => Vec::new(),
-        };
-        let shape = client.shape(&extra);
+        let rules = context.rules(&job.flow, &job.from, &job.to)?;
+        let shape = client.shape(&rules.extra_columns(job.entity));
         let epoch = context.ledger.epoch(&job.flow, job.entity.as_str()).await?;
-        let scope = Scope { job, run, settings, rules, company: connection.company.clone(), window: None, epoch };
-        Ok(Self { context, job, run, client, connection, shape, scope })
+        let company = connection.company.clone();
+        let scope = Scope { job, run, settings, rules, company, zone: shape.zone, window: None, epoch };
+        let listed = epicor_entity(job.entity)?;
+        Ok(Self { context, job, run, client, connection, listed, shape, scope })
     }
 
     fn entity(&self) -> mlc_epicor::Entity {
-        epicor_entity(self.job.entity)
+        self.listed
     }
 
     /// The change field stays what it was when the entity was first read: marks of two fields cannot be compared.

@@ -150,6 +150,8 @@ fn check_connection(id: &ConnectionId, connection: &Connection, reading: &mut Re
                 }
             }
         }
+        // Filled in with the checks of this section.
+        Connection::Adobe(_) => {}
         Connection::Hubspot(hubspot) => {
             check_url(reading, &at("base_url"), &hubspot.base_url);
             range(reading, &at("concurrency"), hubspot.concurrency, 1, 64);
@@ -175,7 +177,8 @@ fn check_flow(id: &FlowId, flow: &FlowSettings, settings: &Settings, reading: &m
         let key: &[&str] = if flow.kind.is_some() { &at("kind") } else { &["flows", id.as_str()] };
         reading.wrong(key, "unknown flow", fix);
     }
-    for (key, end, system) in [("from", &flow.from, System::Epicor), ("to", &flow.to, System::Hubspot)] {
+    let (source, target) = ends(kind);
+    for (key, end, system) in [("from", &flow.from, source), ("to", &flow.to, target)] {
         let known = settings.connections.keys().map(ConnectionId::as_str);
         match settings.connection(end) {
             Some(connection) if connection.system() != system => {
@@ -316,5 +319,14 @@ fn span(reading: &mut Reading<'_>, path: &[&str], value: Duration, least: Durati
 fn range<N: PartialOrd + Display>(reading: &mut Reading<'_>, path: &[&str], value: N, least: N, most: N) {
     if value < least || value > most {
         reading.wrong(path, format!("{value} is out of range"), format!("use {least} to {most}"));
+    }
+}
+
+/// The systems that a kind of flow stands between; for a kind that does not exist, those of the first flows.
+fn ends(kind: &FlowId) -> (System, System) {
+    match kind.as_str().split("::").next() {
+        Some("epicor_to_adobe") => (System::Epicor, System::Adobe),
+        Some("adobe_to_epicor") => (System::Adobe, System::Epicor),
+        _ => (System::Epicor, System::Hubspot),
     }
 }

@@ -11,7 +11,15 @@ use url::Url;
 use super::duration;
 
 /// Entities whose change field can be set.
-pub const CHANGE_ENTITIES: [&str; 3] = ["vendors", "customers", "customer_contacts"];
+pub const CHANGE_ENTITIES: [&str; 7] = [
+    "vendors",
+    "customers",
+    "customer_contacts",
+    "purchase_orders",
+    "purchase_order_lines",
+    "purchase_order_releases",
+    "ap_invoices",
+];
 
 /// A connection to one company of an Epicor Kinetic installation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

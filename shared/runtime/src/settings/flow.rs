@@ -5,10 +5,22 @@ use std::{collections::BTreeMap, time::Duration};
 use mlc_model::{ConnectionId, FlowId};
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::{
+    ApInvoiceOptions, CompanyOptions, InvoiceEntryOptions, PurchaseOrderOptions, RequisitionOptions, VendorOptions,
+    duration,
+};
 
 /// Kinds of flows that exist.
-pub const FLOW_KINDS: [&str; 2] = ["epicor_to_hubspot::vendors", "epicor_to_hubspot::customers"];
+pub const FLOW_KINDS: [&str; 8] = [
+    "epicor_to_hubspot::vendors",
+    "epicor_to_hubspot::customers",
+    "epicor_to_adobe::vendors",
+    "epicor_to_adobe::purchase_orders",
+    "epicor_to_adobe::ap_invoices",
+    "adobe_to_epicor::companies",
+    "adobe_to_epicor::requisitions",
+    "adobe_to_epicor::invoices",
+];
 
 /// One flow between two connections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +59,7 @@ pub struct FlowSettings {
     /// A field that is empty in Epicor empties its property at the target too. Default false: what sales typed stays.
     #[serde(default)]
     pub clear_empty_fields: bool,
-    /// Further fields: HubSpot company property = Epicor column. Default: none.
+    /// Further fields: company property in HubSpot, or company attribute in Adobe Commerce = Epicor column. Default: none.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
     /// Carry persons over too, where they have an e-mail address. Default true.
@@ -56,6 +68,24 @@ pub struct FlowSettings {
     /// Place in the queue: `normal` or `backfill`, which lets others pass. Default `normal`.
     #[serde(default)]
     pub priority: FlowPriority,
+    /// Only for `epicor_to_adobe::vendors`.
+    #[serde(default)]
+    pub vendors: VendorOptions,
+    /// Only for `epicor_to_adobe::purchase_orders`.
+    #[serde(default)]
+    pub purchase_orders: PurchaseOrderOptions,
+    /// Only for `epicor_to_adobe::ap_invoices`.
+    #[serde(default)]
+    pub ap_invoices: ApInvoiceOptions,
+    /// Only for `adobe_to_epicor::companies`.
+    #[serde(default)]
+    pub companies: CompanyOptions,
+    /// Only for `adobe_to_epicor::requisitions`.
+    #[serde(default)]
+    pub requisitions: RequisitionOptions,
+    /// Only for `adobe_to_epicor::invoices`.
+    #[serde(default)]
+    pub invoices: InvoiceEntryOptions,
 }
 
 /// Place of a flow's jobs in the queue. People's orders come before both.

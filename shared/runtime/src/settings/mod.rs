@@ -4,12 +4,14 @@
 //! variable `MLC__SECTION__KEY`, such as `MLC__REDIS__URL` or `MLC__CONNECTIONS__EPICOR_MAIN__BASE_URL`; in names of
 //! connections and flows `_` also stands for `-` and `::`.
 
+mod adobe;
 mod checks;
 mod document;
 pub mod duration;
 mod epicor;
 mod errors;
 mod flow;
+mod flow_options;
 mod hubspot;
 mod listen;
 mod log;
@@ -29,12 +31,17 @@ use std::{collections::BTreeMap, path::Path};
 use mlc_model::{Clock as _, ConnectionId, FlowId, SystemClock};
 use serde::Serialize;
 
+pub use adobe::{AdobeConnection, AdobeEdition, AdobeIms, WebhookEndpoint, WebhookScheme};
 pub use epicor::{
     CHANGE_ENTITIES, ChangeFieldSetting, ChangeModeSetting, EpicorAuth, EpicorConnection, EpicorLicense, EpicorOauth2,
     ServerTimeZone,
 };
 pub use errors::{SettingsError, SettingsErrors};
 pub use flow::{FLOW_KINDS, FlowPriority, FlowSettings, Schedule};
+pub use flow_options::{
+    AccountRule, ApInvoiceOptions, CompanyOptions, GlOptions, InvoiceEntryOptions, PurchaseOrderOptions,
+    RequisitionOptions, VendorOptions,
+};
 pub use hubspot::{HubspotApiVersion, HubspotAuth, HubspotConnection};
 pub use listen::Listen;
 pub use log::{LogFormat, LogSettings};
@@ -77,6 +84,8 @@ pub enum Connection {
     Epicor(EpicorConnection),
     /// HubSpot.
     Hubspot(HubspotConnection),
+    /// Adobe Commerce.
+    Adobe(AdobeConnection),
 }
 
 impl Connection {
@@ -85,6 +94,7 @@ impl Connection {
         match self {
             Self::Epicor(_) => mlc_model::System::Epicor,
             Self::Hubspot(_) => mlc_model::System::Hubspot,
+            Self::Adobe(_) => mlc_model::System::Adobe,
         }
     }
 
@@ -98,11 +108,17 @@ impl Connection {
         if let Self::Hubspot(connection) = self { Some(connection) } else { None }
     }
 
+    /// The connection, when it is one to Adobe Commerce.
+    pub fn as_adobe(&self) -> Option<&AdobeConnection> {
+        if let Self::Adobe(connection) = self { Some(connection) } else { None }
+    }
+
     /// Requests in flight at once over all workers: the cap of the connection's lane.
     pub fn concurrency(&self) -> u32 {
         match self {
             Self::Epicor(connection) => connection.concurrency,
             Self::Hubspot(connection) => connection.concurrency,
+            Self::Adobe(connection) => connection.concurrency,
         }
     }
 }

@@ -13,15 +13,15 @@ use serde::{
 use toml::{Table, Value, toml};
 
 use super::{
-    CHANGE_ENTITIES, ChangeFieldSetting, Connection, EpicorConnection, FlowSettings, HubspotConnection, Settings,
-    SettingsError, SettingsErrors,
+    AdobeConnection, CHANGE_ENTITIES, ChangeFieldSetting, Connection, EpicorConnection, FlowSettings,
+    HubspotConnection, Settings, SettingsError, SettingsErrors,
     document::{Document, Path},
     nearest::nearest,
     wording::{in_words, kind_of, problem_of},
 };
 
 const SECTIONS: [&str; 9] = ["redis", "queue", "worker", "producer", "vault", "log", "retry", "connections", "flows"];
-const SYSTEMS: [&str; 2] = ["epicor", "hubspot"];
+const SYSTEMS: [&str; 3] = ["epicor", "hubspot", "adobe"];
 /// Keys that somebody who wants to write a secret would use.
 const SECRETS: [&str; 10] = [
     "password",
@@ -156,7 +156,7 @@ impl<'a> Reading<'a> {
         let mut rest = table.clone();
         let mut system_path = path.to_vec();
         system_path.push("system".to_owned());
-        let fix = "set system = \"epicor\" or \"hubspot\"";
+        let fix = "set system = \"epicor\", \"hubspot\" or \"adobe\"";
         match rest.remove("system") {
             Some(Value::String(system)) if system == "epicor" => {
                 self.change_fields(path, &mut rest);
@@ -164,6 +164,9 @@ impl<'a> Reading<'a> {
             }
             Some(Value::String(system)) if system == "hubspot" => {
                 self.fields::<HubspotConnection>(path, &rest, &Table::new()).map(Connection::Hubspot)
+            }
+            Some(Value::String(system)) if system == "adobe" => {
+                self.fields::<AdobeConnection>(path, &rest, &adobe_example()).map(Connection::Adobe)
             }
             Some(other) => {
                 let typed = other.as_str().unwrap_or_default();
@@ -316,6 +319,14 @@ pub(super) fn epicor_example() -> Table {
     toml! {
         base_url = "https://erp.example.com/EpicorERP"
         company = "EPIC06"
+    }
+}
+
+/// The needed keys of a connection to Adobe Commerce.
+pub(super) fn adobe_example() -> Table {
+    toml! {
+        base_url = "https://shop.example.com"
+        edition = "paas"
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) fn prepare(record: Record, rules: &CompanyRules) -> Result<Option<Pre
             let fingerprint = fingerprint(&(&input, contact.parent_key()))?;
             (Target::Contact { input, company: None }, fingerprint)
         }
+        // HubSpot keeps no documents.
+        Record::PurchaseOrder(_) | Record::ApInvoice(_) => return Ok(None),
     };
     Ok(Some(Prepared { record, target, fingerprint }))
 }

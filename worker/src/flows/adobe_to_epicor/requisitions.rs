@@ -1,0 +1,15 @@
+//! Orders placed in the shop as requisitions.
+
+use mlc_flow::CreateRequisition;
+use mlc_model::Fault;
+use mlc_queue::{JobContext, Outcome};
+
+use crate::context::Context;
+
+/// Carries out one step.
+///
+/// # Errors
+/// Any fault of a call; the same step may go again.
+pub(crate) async fn step(_context: &Context, _job: &CreateRequisition, _run: &JobContext) -> Result<Outcome, Fault> {
+    Err(Fault::defect("adobe_to_epicor::requisitions", "not built yet"))
+}

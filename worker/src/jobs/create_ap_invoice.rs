@@ -1,0 +1,17 @@
+//! One step on the way from the shop to Epicor.
+
+use mlc_flow::CreateApInvoice;
+use mlc_queue::{Job as _, JobContext, Outcome};
+
+use crate::{context::Context, flows::adobe_to_epicor::invoices};
+
+/// Runs one job.
+pub(crate) async fn run(context: &Context, job: CreateApInvoice, run: &JobContext) -> Outcome {
+    match invoices::step(context, &job, run).await {
+        Ok(outcome) => outcome,
+        Err(fault) => {
+            context.note_refusal_in(&job.lane(), &fault).await;
+            context.waits_for_redis(&fault).unwrap_or(Outcome::Failed(fault))
+        }
+    }
+}
