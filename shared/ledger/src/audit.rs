@@ -58,6 +58,14 @@ actions! {
     Excluded = 10, "excluded";
     /// The checkpoint of an entity was reset.
     CheckpointReset = 11, "checkpoint_reset";
+    /// Called off at the target, because the source called it off.
+    Cancelled = 12, "cancelled";
+    /// Changed at the target so that it agrees again with the source: the detail says what from and to.
+    Corrected = 13, "corrected";
+    /// A person has to decide, or has decided: see the review list.
+    Reviewed = 14, "reviewed";
+    /// Announced by the source, but it never came to exist there: nothing was written.
+    Dropped = 15, "dropped";
 }
 
 impl fmt::Display for Action {

@@ -2,6 +2,8 @@
 
 use mlc_model::{Fault, FaultKind, InvalidWindow, System, WindowId};
 
+use crate::ReviewId;
+
 /// The ledger could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -11,6 +13,9 @@ pub enum LedgerError {
     /// No such window: never opened, or so old that it was pruned.
     #[error("window {0} is not in the ledger")]
     NoSuchWindow(WindowId),
+    /// No such item on the review list: never given out, or decided so long ago that it was dropped.
+    #[error("item {0} is not on the review list")]
+    NoSuchReview(ReviewId),
     /// A window that would read nothing or everything by mistake.
     #[error(transparent)]
     InvalidWindow(#[from] InvalidWindow),
@@ -45,7 +50,9 @@ impl From<LedgerError> for Fault {
     fn from(error: LedgerError) -> Self {
         let (kind, system) = match &error {
             LedgerError::Redis(_) => (FaultKind::Transient, System::Redis),
-            LedgerError::TooLong { .. } | LedgerError::NoSuchWindow(_) => (FaultKind::Rejected, System::Connector),
+            LedgerError::TooLong { .. } | LedgerError::NoSuchWindow(_) | LedgerError::NoSuchReview(_) => {
+                (FaultKind::Rejected, System::Connector)
+            }
             LedgerError::InvalidWindow(_) | LedgerError::Unreadable { .. } => (FaultKind::Defect, System::Connector),
         };
         Fault::new(kind, system, "ledger", error.to_string())

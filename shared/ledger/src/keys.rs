@@ -32,6 +32,12 @@ impl FlowKeys {
         format!("{}:lease:{key}", self.tag)
     }
 
+    /// HASH subject -> kept text, one bucket of one name. Written by `keep`, deleted by `forget_kept`: it grows with the
+    /// number of subjects. A name has buckets of its own, so that one with long values does not unpack those of another.
+    pub(crate) fn kept(&self, name: &str, subject: &str) -> String {
+        format!("{}:kept:{name}:{:x}", self.tag, bucket_number(subject))
+    }
+
     /// STREAM of audit entries, one field `e` (see `lua/audit.lua`). Trimmed by its scripts to a number of records.
     pub(crate) fn audit(&self) -> String {
         format!("{}:audit", self.tag)
@@ -86,6 +92,53 @@ pub(crate) fn lead(namespace: &str, name: &str) -> String {
 /// STREAM of people's actions, one field `a` (JSON). Trimmed to about a fixed number.
 pub(crate) fn actions(namespace: &str) -> String {
     format!("{{mlcl:{namespace}}}:actions")
+}
+
+/// Keys of the review list, which spans all flows: a person has one list.
+pub(crate) struct ReviewKeys {
+    tag: String,
+}
+
+impl ReviewKeys {
+    pub(crate) fn new(namespace: &str) -> Self {
+        Self { tag: format!("{{mlcl:{namespace}}}:review") }
+    }
+
+    /// HASH `items`, `decisions`: the last number given to each.
+    pub(crate) fn meta(&self) -> String {
+        format!("{}:meta", self.tag)
+    }
+
+    /// Prefix of the HASH of one item, for the scripts that find its number. Deleted when decided and out of bounds.
+    pub(crate) fn item_prefix(&self) -> String {
+        format!("{}:item:", self.tag)
+    }
+
+    /// Prefix of [`Self::of_record`], for the script that drops an item.
+    pub(crate) fn of_prefix(&self) -> String {
+        format!("{}:of:", self.tag)
+    }
+
+    /// HASH `<kind>:<about>` -> number of the item: what makes raising idempotent. Goes with its last item.
+    pub(crate) fn of_record(&self, flow: &FlowId, key: &RecordKey) -> String {
+        format!("{}{flow}:{key}", self.of_prefix())
+    }
+
+    /// Prefix of [`Self::index`], for the scripts that move an item.
+    pub(crate) fn index_prefix(&self) -> String {
+        format!("{}:in:", self.tag)
+    }
+
+    /// ZSET of item numbers, scored by themselves: `all` and one per state. `decided` is scored by the number of the
+    /// decision; it tells which item is dropped first.
+    pub(crate) fn index(&self, name: &str) -> String {
+        format!("{}{name}", self.index_prefix())
+    }
+}
+
+/// STRING, expires. Something that was seen once; `digest` covers scope and key.
+pub(crate) fn seen(namespace: &str, digest: &str) -> String {
+    format!("{{mlcl:{namespace}}}:seen:{digest}")
 }
 
 /// STRING, written only so that `WAITAOF` has something to wait for.

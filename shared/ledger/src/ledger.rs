@@ -17,6 +17,8 @@ use crate::{
 
 /// Records kept in each flow's audit trail unless set otherwise: at most about 100 bytes each when pushed in batches.
 pub const DEFAULT_AUDIT_RECORDS: u64 = 5_000_000;
+/// Decided items kept on the review list unless set otherwise. An open one is never dropped.
+pub const DECIDED_REVIEWS_KEPT: u64 = 100_000;
 /// Windows kept per flow. An open window is never dropped.
 pub const WINDOWS_KEPT: u32 = 10_000;
 
@@ -25,6 +27,7 @@ pub const WINDOWS_KEPT: u32 = 10_000;
 pub struct Ledger {
     handle: RedisHandle,
     pub(crate) audit_records: u64,
+    pub(crate) decided_reviews: u64,
     without_waitaof: Arc<AtomicBool>,
 }
 
@@ -40,13 +43,25 @@ impl std::fmt::Debug for Ledger {
 impl Ledger {
     /// A ledger in the handle's namespace that keeps [`DEFAULT_AUDIT_RECORDS`] per flow.
     pub fn new(handle: RedisHandle) -> Self {
-        Self { handle, audit_records: DEFAULT_AUDIT_RECORDS, without_waitaof: Arc::default() }
+        Self {
+            handle,
+            audit_records: DEFAULT_AUDIT_RECORDS,
+            decided_reviews: DECIDED_REVIEWS_KEPT,
+            without_waitaof: Arc::default(),
+        }
     }
 
     /// Keeps the trail of this many records per flow (at least 1,000); older entries go, and chains end where they did.
     #[must_use]
     pub fn keep_audit_records(mut self, records: u64) -> Self {
         self.audit_records = records.max(1_000);
+        self
+    }
+
+    /// Keeps this many decided items on the review list (at least 10), by the time of their decision; older ones go.
+    #[must_use]
+    pub fn keep_decided_reviews(mut self, items: u64) -> Self {
+        self.decided_reviews = items.max(10);
         self
     }
 

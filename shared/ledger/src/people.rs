@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Ledger, LedgerError, keys};
 
 /// About this many actions are kept.
-const ACTIONS_KEPT: u32 = 100_000;
+pub(crate) const ACTIONS_KEPT: u32 = 100_000;
 
 /// Something a person did. Holds no secret and no personal data beyond the login name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -222,6 +222,25 @@ impl Ledger {
         Ok(marked)
     }
 
+    /// Makes records be written again: their next sighting is `Changed` even when the content is equal. Link and versions
+    /// stay, so an older version is still `Superseded`. It also holds against a push that is on its way: one that was begun
+    /// before does not settle the record when it is delivered. Leaves no audit entry.
+    ///
+    /// # Errors
+    /// As [`Ledger::classify`].
+    pub async fn unsettle(&self, flow: &FlowId, records: &[RecordKey]) -> Result<(), LedgerError> {
+        let keys = self.keys(flow);
+        for chunk in records.chunks(PER_CALL) {
+            let mut call = scripts::UNSETTLE.prepare_invoke();
+            for key in chunk {
+                check_length(key)?;
+                call.key(keys.bucket(key)).arg(key.as_str());
+            }
+            let _: u64 = call.invoke_async(&mut self.connection()).await?;
+        }
+        Ok(())
+    }
+
     /// Reads rows; `None` for a record that was never seen.
     ///
     /// # Errors
@@ -300,14 +319,19 @@ pub(crate) fn ttl_millis(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 50)
 }
 
-fn check_length(key: &RecordKey) -> Result<(), LedgerError> {
-    match key.as_str().len() {
-        length if length > KEY_LIMIT => Err(LedgerError::TooLong { what: "record key", length, limit: KEY_LIMIT }),
+pub(crate) fn check_length(key: &RecordKey) -> Result<(), LedgerError> {
+    at_most("record key", key.as_str(), KEY_LIMIT)
+}
+
+/// Refuses what would be cut, where a cut text would be another one.
+pub(crate) fn at_most(what: &'static str, text: &str, limit: usize) -> Result<(), LedgerError> {
+    match text.len() {
+        length if length > limit => Err(LedgerError::TooLong { what, length, limit }),
         _ => Ok(()),
     }
 }
 
-fn cut(detail: &str) -> &str {
+pub(crate) fn cut(detail: &str) -> &str {
     let mut end = detail.len().min(DETAIL_LIMIT);
     while !detail.is_char_boundary(end) {
         end -= 1;

@@ -30,7 +30,7 @@ pub struct Row {
     pub excluded: bool,
     /// The last attempt ended as a dead letter.
     pub refused: bool,
-    /// A push was begun and its end is not known yet.
+    /// A push was begun and its end is not known yet, or the record was unsettled: it is written again at its next sighting.
     pub pending: bool,
     /// Its newest audit entry.
     pub last_entry: Option<AuditId>,
@@ -55,6 +55,6 @@ impl Row {
         };
         let delivered =
             has(4).then(|| Delivered { version: Version(crate::packing::unpack_i64(version)), fingerprint });
-        Ok(Self { seen, delivered, target, excluded: has(1), refused: has(2), pending: has(8), last_entry })
+        Ok(Self { seen, delivered, target, excluded: has(1), refused: has(2), pending: has(8) || has(64), last_entry })
     }
 }

@@ -7,7 +7,7 @@
 --   18-33  fingerprint last delivered
 --   34-42  id of the record's last audit entry (48 bits of ms, 24 bits of sequence); zeroes mean "none"
 --   43-    id at the target: 8 bytes when it is a decimal number, else its text
-local EXCLUDED, REFUSED, DELIVERED, PENDING, NUMERIC, TEXT = 1, 2, 4, 8, 16, 32
+local EXCLUDED, REFUSED, DELIVERED, PENDING, NUMERIC, TEXT, UNSETTLED = 1, 2, 4, 8, 16, 32, 64
 local NO_VERSION, NO_ENTRY, NO_PRINT = string.rep('\0', 8), string.rep('\0', 9), string.rep('\0', 16)
 local NO_ROW = string.rep('\0', 42)
 
@@ -45,6 +45,8 @@ local function has(row, flag) return bit.band(row.flags, flag) ~= 0 end
 local function set(row, flag) row.flags = bit.bor(row.flags, flag) end
 local function clear(row, flag) row.flags = bit.band(row.flags, bit.bnot(flag)) end
 
--- What the target holds is known and in order: something was delivered and no write was begun since. A record that was kept
--- out meanwhile and is moved again is delivered once more, which takes the mark off.
-local function settled(row) return has(row, DELIVERED) and not has(row, PENDING) and not has(row, EXCLUDED) end
+-- What the target holds is known and in order: something was delivered, no write was begun since, and nobody said that it has
+-- to be written again. A record that was kept out meanwhile and is moved again is delivered once more, which takes the mark off.
+local function settled(row)
+  return has(row, DELIVERED) and not has(row, PENDING) and not has(row, UNSETTLED) and not has(row, EXCLUDED)
+end
