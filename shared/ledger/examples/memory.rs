@@ -2,6 +2,8 @@
 //!
 //! Starts a private Redis without persistence, delivers the records in batches (100, as a full synchronisation does),
 //! and prints one JSON line per round. From the second round on every record is updated: that adds audit entries only.
+//!
+//! `-- kept [subjects] [bytes]` measures one kept value of that many bytes per subject instead.
 #![expect(clippy::print_stdout, reason = "it prints its result")]
 
 use std::{
@@ -18,9 +20,11 @@ type Anything = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> Result<(), Anything> {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
+    let mut texts = std::env::args().skip(1).peekable();
+    let kept = texts.next_if(|text| text == "kept").is_some();
+    let mut arguments = texts.map(|text| text.parse::<u64>());
     let records = arguments.next().transpose()?.unwrap_or(1_000_000);
-    let rounds = arguments.next().transpose()?.unwrap_or(1);
+    let second = arguments.next().transpose()?;
     let batch = arguments.next().transpose()?.unwrap_or(100).max(1);
 
     let directory = tempfile::tempdir()?;
@@ -31,21 +35,61 @@ async fn main() -> Result<(), Anything> {
         .current_dir(directory.path())
         .stdout(Stdio::null())
         .spawn()?;
-    let result = measure(&format!("redis+unix://{}", socket.display()), records, rounds, batch).await;
+    let url = format!("redis+unix://{}", socket.display());
+    let result = if kept {
+        measure_kept(&url, records, usize::try_from(second.unwrap_or(256))?).await
+    } else {
+        measure(&url, records, second.unwrap_or(1), batch).await
+    };
     server.kill()?;
     server.wait()?;
     result
 }
 
-async fn measure(url: &str, records: u64, rounds: u64, size: u64) -> Result<(), Anything> {
+async fn connect(url: &str) -> Result<RedisHandle, Anything> {
     let deadline = Instant::now() + Duration::from_secs(10);
-    let handle = loop {
+    loop {
         match RedisHandle::connect(&RedisSettings::at(url)).await {
-            Ok(handle) => break handle,
+            Ok(handle) => return Ok(handle),
             Err(error) if Instant::now() > deadline => return Err(error.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
-    };
+    }
+}
+
+async fn measure_kept(url: &str, subjects: u64, bytes: usize) -> Result<(), Anything> {
+    const WRITERS: usize = 64;
+    let handle = connect(url).await?;
+    let ledger = Ledger::new(handle.clone());
+    let flow = FlowId::parse("adobe_to_epicor::companies")?;
+    let (before, start) = (used_memory(&handle).await?, Instant::now());
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS as u64 {
+        let (ledger, flow, value) = (ledger.clone(), flow.clone(), "x".repeat(bytes));
+        writers.spawn(async move {
+            for number in (writer..subjects).step_by(WRITERS) {
+                ledger.keep(&flow, &format!("EPIC06:VEND:{number}"), "agreed", &value).await?;
+            }
+            Ok::<_, mlc_ledger::LedgerError>(())
+        });
+    }
+    for written in writers.join_all().await {
+        written?;
+    }
+    println!(
+        "{}",
+        serde_json::json!({
+            "subjects": subjects,
+            "value_bytes": bytes,
+            "bytes_per_subject": (used_memory(&handle).await? - before) / subjects,
+            "seconds": start.elapsed().as_secs_f64(),
+        })
+    );
+    Ok(())
+}
+
+async fn measure(url: &str, records: u64, rounds: u64, size: u64) -> Result<(), Anything> {
+    let handle = connect(url).await?;
     let ledger = Ledger::new(handle.clone());
     let flow = FlowId::parse("epicor_to_hubspot::customers")?;
     let window = WindowId::parse("epicor_to_hubspot::customers.17")?;

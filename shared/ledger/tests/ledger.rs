@@ -1,12 +1,20 @@
 //! The ledger on a real Redis of its own.
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
+#[path = "ledger/kept.rs"]
+mod kept;
 #[path = "ledger/records.rs"]
 mod records;
+#[path = "ledger/reviews.rs"]
+mod reviews;
+#[path = "ledger/seen.rs"]
+mod seen;
 #[path = "ledger/server.rs"]
 mod server;
 #[path = "ledger/trail.rs"]
 mod trail;
+#[path = "ledger/unsettle.rs"]
+mod unsettle;
 #[path = "ledger/version_law.rs"]
 mod version_law;
 #[path = "ledger/windows.rs"]

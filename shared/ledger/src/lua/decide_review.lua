@@ -35,8 +35,11 @@ for _ = 1, 16 do
   local gone = redis.call('HMGET', items .. old, 'flow', 'key', 'kind', 'about', 'state')
   redis.call('ZREM', KEYS[3], old)
   redis.call('ZREM', KEYS[4], old)
-  redis.call('ZREM', index .. gone[5], old)
-  redis.call('HDEL', of .. gone[1] .. ':' .. gone[2], gone[3] .. ':' .. gone[4])
-  redis.call('DEL', items .. old)
+  -- An item that somebody deleted by hand must not make every later decision fail.
+  if gone[5] then
+    redis.call('ZREM', index .. gone[5], old)
+    redis.call('HDEL', of .. gone[1] .. ':' .. gone[2], gone[3] .. ':' .. gone[4])
+    redis.call('DEL', items .. old)
+  end
 end
 return view(items, id)

@@ -24,6 +24,10 @@ enum Step {
     PushAndDie,
     /// A push dies before it writes.
     DieBeforeWriting,
+    /// Somebody wants the record written again.
+    Unsettle,
+    /// As `Push`, while somebody wants the record written again.
+    PushDuringUnsettle,
 }
 
 /// What the test itself knows of a record.
@@ -46,6 +50,8 @@ fn steps() -> impl Strategy<Value = (usize, Vec<(u32, i64, u8, Step)>)> {
         1 => Just(Step::PushDuringPoll),
         1 => Just(Step::PushAndDie),
         1 => Just(Step::DieBeforeWriting),
+        1 => Just(Step::Unsettle),
+        1 => Just(Step::PushDuringUnsettle),
     ];
     (0..BASES.len(), proptest::collection::vec((0..2_u32, 0..7_i64, 0..3_u8, step), 1..30))
 }
@@ -71,6 +77,11 @@ async fn run(ledger: &Ledger, flow: &FlowId, base: i64, steps: &[(u32, i64, u8, 
         let seen: Sighting = sighting(*number, base + offset, *content);
         let truth = truths.entry(seen.key.clone()).or_default();
         let one = std::slice::from_ref(&seen);
+        if matches!(step, Step::Unsettle) {
+            ledger.unsettle(flow, std::slice::from_ref(&seen.key)).await.unwrap();
+            truth.told = false;
+            continue;
+        }
         let verdict = match step {
             Step::Classify => ledger.classify(flow, one).await.unwrap()[0],
             _ => ledger.begin(flow, one).await.unwrap()[0],
@@ -79,8 +90,8 @@ async fn run(ledger: &Ledger, flow: &FlowId, base: i64, steps: &[(u32, i64, u8, 
         truth.newest_seen = truth.newest_seen.max(Some(seen.version.0));
         if verdict == Verdict::Changed {
             match step {
-                Step::Classify => {}
-                Step::Push | Step::PushDuringPoll => {
+                Step::Classify | Step::Unsettle => {}
+                Step::Push | Step::PushDuringPoll | Step::PushDuringUnsettle => {
                     if matches!(step, Step::PushDuringPoll) {
                         let next = sighting(*number, seen.version.0 + 1, (content + 1) % 3);
                         let verdict = ledger.classify(flow, std::slice::from_ref(&next)).await.unwrap()[0];
@@ -88,10 +99,13 @@ async fn run(ledger: &Ledger, flow: &FlowId, base: i64, steps: &[(u32, i64, u8, 
                         check(truth, &next, (content + 1) % 3, Step::Classify, verdict)?;
                         truth.newest_seen = truth.newest_seen.max(Some(next.version.0));
                     }
+                    if matches!(step, Step::PushDuringUnsettle) {
+                        ledger.unsettle(flow, std::slice::from_ref(&seen.key)).await.unwrap();
+                    }
                     let late = ledger.deliver(flow, &[delivery(&seen, "77")]).await.unwrap();
                     prop_assert!(late.is_empty());
                     truth.at_target = Some((seen.version.0, seen.fingerprint));
-                    truth.told = true;
+                    truth.told = !matches!(step, Step::PushDuringUnsettle);
                 }
                 Step::PushAndDie => {
                     truth.at_target = Some((seen.version.0, seen.fingerprint));
@@ -105,7 +119,10 @@ async fn run(ledger: &Ledger, flow: &FlowId, base: i64, steps: &[(u32, i64, u8, 
         }
     }
     for (key, truth) in truths {
-        let row = ledger.row(flow, std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
+        let Some(row) = ledger.row(flow, std::slice::from_ref(&key)).await.unwrap().remove(0) else {
+            prop_assert_eq!(truth.newest_seen, None);
+            continue;
+        };
         prop_assert_eq!(row.seen, truth.newest_seen.map(Version));
         if truth.told {
             prop_assert_eq!(row.delivered.map(|d| (d.version.0, d.fingerprint)), truth.at_target);

@@ -1,0 +1,325 @@
+use std::collections::BTreeMap;
+
+use mlc_ledger::{
+    LedgerError, NewReview, ReviewId, ReviewItem, ReviewKind, ReviewKind::*, ReviewState, ReviewState::*,
+};
+use mlc_model::{Fault, FaultKind, FlowId, JobId};
+
+use crate::server::{Server, at, flow, key};
+
+fn new(number: u32, kind: ReviewKind, about: &str) -> NewReview {
+    NewReview {
+        flow: flow(),
+        key: key(number),
+        kind,
+        about: about.to_owned(),
+        summary: "Line 1 costs 12.50 and was ordered at 11.00".to_owned(),
+        facts: BTreeMap::from([("billed".to_owned(), "12.50".to_owned()), ("ordered".to_owned(), "11.00".to_owned())]),
+        job: Some(JobId::parse("job-1").unwrap()),
+        at: at(0),
+    }
+}
+
+fn ids(items: &[ReviewItem]) -> Vec<ReviewId> {
+    items.iter().map(|item| item.id).collect()
+}
+
+#[tokio::test]
+async fn an_item_comes_back_as_it_was_raised() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    let mut raised = new(1, PriceDifference, "fp:1|{}\r\nä");
+    raised.facts = BTreeMap::from([("q\"\\\u{1}".to_owned(), "🦀".to_owned())]);
+    let item = ledger.raise_review(&raised).await.unwrap();
+    let expected = ReviewItem {
+        id: "1".parse().unwrap(),
+        flow: raised.flow.clone(),
+        key: raised.key.clone(),
+        kind: PriceDifference,
+        about: raised.about.clone(),
+        summary: raised.summary.clone(),
+        facts: raised.facts.clone(),
+        state: Open,
+        first_at: at(0),
+        last_at: at(0),
+        times: 1,
+        decided_by: None,
+        decided_at: None,
+        note: None,
+        job: raised.job.clone(),
+    };
+    assert_eq!(item, expected);
+    assert_eq!(ledger.review(&item.id).await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(ledger.reviews(None, 10, None).await.unwrap(), std::slice::from_ref(&expected));
+    assert_eq!(ledger.reviews_of(&raised.flow, &raised.key).await.unwrap(), [expected]);
+    let json = serde_json::to_value(&item).unwrap();
+    assert_eq!((&json["id"], &json["kind"], &json["state"]), (&"1".into(), &"price_difference".into(), &"open".into()));
+
+    let bare = NewReview { job: None, facts: BTreeMap::new(), about: String::new(), ..new(1, Unmatched, "") };
+    let item = ledger.raise_review(&bare).await.unwrap();
+    assert_eq!((item.job, item.facts, item.about.as_str()), (None, BTreeMap::new(), ""));
+}
+
+#[tokio::test]
+async fn raising_again_updates_the_item_and_makes_no_second_one() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    let first = ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap();
+    let again = NewReview {
+        summary: "Line 1 costs 13".into(),
+        facts: BTreeMap::from([("billed".to_owned(), "13".to_owned())]),
+        job: Some(JobId::parse("job-2").unwrap()),
+        at: at(50),
+        ..new(1, PriceDifference, "v1")
+    };
+    let second = ledger.raise_review(&again).await.unwrap();
+    assert_eq!((second.id, second.times), (first.id, 2));
+    assert_eq!((second.first_at, second.last_at), (at(0), at(50)));
+    assert_eq!((&second.summary, &second.facts, &second.job), (&again.summary, &again.facts, &again.job));
+    let late = ledger.raise_review(&NewReview { at: at(20), job: None, ..again.clone() }).await.unwrap();
+    assert_eq!((late.last_at, late.times), (at(50), 3), "a time never goes back");
+    assert_eq!(late.job, again.job);
+
+    // Each part of the identity counts.
+    let elsewhere =
+        NewReview { flow: FlowId::parse("epicor_to_adobe::invoices").unwrap(), ..new(1, PriceDifference, "v1") };
+    for other in [new(2, PriceDifference, "v1"), new(1, DebitMemo, "v1"), new(1, PriceDifference, "v2"), elsewhere] {
+        assert_eq!(ledger.raise_review(&other).await.unwrap().times, 1);
+    }
+    assert_eq!(ledger.review_count(None).await.unwrap(), 5);
+    let of_record = ledger.reviews_of(&flow(), &key(1)).await.unwrap();
+    assert_eq!(of_record.iter().map(|item| item.id.to_string()).collect::<Vec<_>>(), ["4", "3", "1"]);
+}
+
+#[tokio::test]
+async fn many_workers_that_raise_the_same_make_one_item() {
+    let server = Server::start().await;
+    let mut racers = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let ledger = server.ledger();
+        racers.spawn(async move { ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap().id });
+    }
+    let all = racers.join_all().await;
+    assert!(all.iter().all(|id| *id == all[0]));
+    assert_eq!(server.ledger().review(&all[0]).await.unwrap().unwrap().times, 50);
+}
+
+#[tokio::test]
+async fn a_decision_holds_for_its_own_version_and_no_other() {
+    let server = Server::start().await;
+    let (ledger, flow) = (server.ledger(), flow());
+    let item = ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap();
+    let accepted = async |kind, about: &str| ledger.review_accepted(&flow, &key(1), kind, about).await.unwrap();
+    assert!(!accepted(PriceDifference, "v1").await);
+    let decided = ledger.decide_review(&item.id, Accepted, "lena", Some("agreed by phone"), at(9)).await.unwrap();
+    assert_eq!(decided.state, Accepted);
+    assert_eq!((decided.decided_by.as_deref(), decided.decided_at), (Some("lena"), Some(at(9))));
+    assert_eq!(decided.note.as_deref(), Some("agreed by phone"));
+    assert!(accepted(PriceDifference, "v1").await);
+    assert!(!accepted(PriceDifference, "v2").await);
+    assert!(!accepted(DebitMemo, "v1").await);
+    assert!(!ledger.review_accepted(&flow, &key(2), PriceDifference, "v1").await.unwrap());
+
+    let again = ledger.raise_review(&NewReview { at: at(20), ..new(1, PriceDifference, "v1") }).await.unwrap();
+    assert_eq!((again.state, again.times, again.last_at), (Accepted, 2, at(20)), "it stays decided");
+    assert!(accepted(PriceDifference, "v1").await);
+    ledger.decide_review(&item.id, Dismissed, "tom", None, at(30)).await.unwrap();
+    assert!(!accepted(PriceDifference, "v1").await);
+    assert_eq!(ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap().state, Dismissed);
+}
+
+#[tokio::test]
+async fn a_conflict_that_comes_again_after_its_decision_is_open_again() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    for state in [Accepted, Dismissed] {
+        let item = ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap();
+        ledger.decide_review(&item.id, state, "lena", Some("no matter"), at(9)).await.unwrap();
+        assert_eq!(ledger.review_count(Some(Open)).await.unwrap(), 0);
+        let again = ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap();
+        assert_eq!((again.id, again.state), (item.id, Open));
+        assert_eq!((again.decided_by, again.decided_at, again.note), (None, None, None));
+        assert_eq!(ledger.review_count(Some(state)).await.unwrap(), 0);
+        assert_eq!(ids(&ledger.reviews(Some(Open), 10, None).await.unwrap()), [item.id]);
+    }
+    assert_eq!(ledger.review_count(None).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn each_decision_is_audited_once_with_what_was_before_and_after() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    let id = ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap().id;
+    let quoted = "cli:le\"na\\/ä\u{7}";
+    ledger.decide_review(&id, Accepted, quoted, Some("first"), at(1)).await.unwrap();
+    let repeated = ledger.decide_review(&id, Accepted, "tom", Some("second"), at(2)).await.unwrap();
+    assert_eq!(
+        (repeated.decided_by.as_deref(), repeated.decided_at),
+        (Some(quoted), Some(at(1))),
+        "the first one stands"
+    );
+    assert_eq!(repeated.note.as_deref(), Some("first"));
+    let changed = ledger.decide_review(&id, Dismissed, "tom", None, at(3)).await.unwrap();
+    assert_eq!(
+        (changed.decided_by.as_deref(), changed.note),
+        (Some("tom"), None),
+        "an old note goes with its decision"
+    );
+    let reopened = ledger.decide_review(&id, Open, "tom", Some("not kept"), at(4)).await.unwrap();
+    assert_eq!((reopened.decided_by, reopened.decided_at, reopened.note), (None, None, None));
+
+    let actions: Vec<_> = ledger.audit_actions(10).await.unwrap().into_iter().rev().map(|entry| entry.action).collect();
+    let told: Vec<_> = actions
+        .iter()
+        .map(|a| (a.who.as_str(), a.what.as_str(), a.before.as_deref().unwrap(), a.after.as_deref().unwrap(), a.at))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (quoted, "reviews.accept", "open", "accepted", at(1)),
+            ("tom", "reviews.dismiss", "accepted", "dismissed", at(3)),
+            ("tom", "reviews.reopen", "dismissed", "open", at(4)),
+        ]
+    );
+    assert_eq!(actions[0].subject, "review 1: epicor_to_hubspot::vendors EPIC06:VEND:1 price_difference");
+}
+
+#[tokio::test]
+async fn an_item_that_does_not_exist_cannot_be_decided() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    let id: ReviewId = "7".parse().unwrap();
+    let error = ledger.decide_review(&id, Accepted, "lena", None, at(0)).await.unwrap_err();
+    assert_eq!(error.to_string(), "item 7 is not on the review list");
+    assert!(matches!(error, LedgerError::NoSuchReview(missing) if missing == id));
+    assert_eq!(ledger.review(&id).await.unwrap(), None);
+    assert!(server.keys("*").await.is_empty(), "a refused decision leaves nothing, not even an action");
+    for text in ["", "0", "-1", "+1", "1.0", "x", "9007199254740993", "99999999999999999999"] {
+        assert!(text.parse::<ReviewId>().is_err(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn pages_join_newest_first_while_items_are_raised_and_decided() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    for number in 1..=450 {
+        let item = ledger.raise_review(&new(number, Unmatched, "x")).await.unwrap();
+        if number % 3 == 0 {
+            ledger.decide_review(&item.id, Dismissed, "lena", None, at(1)).await.unwrap();
+        }
+    }
+    let counts = [None, Some(Open), Some(Dismissed), Some(Accepted)];
+    for (state, expected) in counts.into_iter().zip([450, 300, 150, 0]) {
+        assert_eq!(ledger.review_count(state).await.unwrap(), expected);
+        assert_eq!(ledger.reviews(state, 10_000, None).await.unwrap().len() as u64, expected);
+    }
+    let mut read = Vec::new();
+    let mut after = None;
+    loop {
+        let page = ledger.reviews(Some(Open), 7, after).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        // What is on the page read last is decided, and something new comes in: neither moves the next page.
+        ledger.decide_review(&page[0].id, Accepted, "lena", None, at(2)).await.unwrap();
+        ledger.raise_review(&new(10_000 + read.len() as u32, Unmatched, "x")).await.unwrap();
+        assert!(page.iter().all(|item| item.state == Open));
+        read.extend(page);
+    }
+    assert_eq!(read.len(), 300);
+    assert!(read.windows(2).all(|pair| pair[0].id > pair[1].id));
+    assert!(ledger.reviews(None, 0, None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_oldest_decisions_are_dropped_and_open_items_never() {
+    let server = Server::start().await;
+    let ledger = server.ledger().keep_decided_reviews(10);
+    let mut raised = Vec::new();
+    for number in 0..40 {
+        raised.push(ledger.raise_review(&new(number, DebitMemo, "x")).await.unwrap().id);
+    }
+    // The oldest number is decided last: what counts is when it was decided.
+    for id in raised[5..30].iter().chain(&raised[..1]) {
+        ledger.decide_review(id, Accepted, "lena", None, at(1)).await.unwrap();
+    }
+    let kept: Vec<_> = raised[21..30].iter().rev().chain(&raised[..1]).copied().collect();
+    assert_eq!(ids(&ledger.reviews(Some(Accepted), 100, None).await.unwrap()), kept);
+    let open: Vec<_> = raised[30..].iter().rev().chain(raised[1..5].iter().rev()).copied().collect();
+    assert_eq!(ids(&ledger.reviews(Some(Open), 100, None).await.unwrap()), open);
+    assert_eq!(ledger.review_count(None).await.unwrap(), 24);
+    assert_eq!(ledger.review(&raised[5]).await.unwrap(), None);
+    assert!(ledger.reviews_of(&flow(), &key(5)).await.unwrap().is_empty());
+    assert!(!ledger.review_accepted(&flow(), &key(5), DebitMemo, "x").await.unwrap());
+    assert!(ledger.review_accepted(&flow(), &key(0), DebitMemo, "x").await.unwrap());
+    assert_eq!(server.keys("*:review:item:*").await.len(), 24);
+    assert_eq!(server.keys("*:review:of:*").await.len(), 24);
+    let again = ledger.raise_review(&new(5, DebitMemo, "x")).await.unwrap();
+    assert_eq!((again.state, again.times), (Open, 1), "a dropped one is new");
+    assert!(again.id > raised[39], "a number is never given twice");
+}
+
+#[tokio::test]
+async fn an_item_that_was_opened_again_is_not_dropped_with_the_decided_ones() {
+    let server = Server::start().await;
+    let ledger = server.ledger().keep_decided_reviews(10);
+    let raised_again = ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap().id;
+    let taken_back = ledger.raise_review(&new(2, DebitMemo, "x")).await.unwrap().id;
+    for id in [raised_again, taken_back] {
+        ledger.decide_review(&id, Accepted, "lena", None, at(1)).await.unwrap();
+    }
+    ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap();
+    ledger.decide_review(&taken_back, Open, "lena", None, at(2)).await.unwrap();
+    for number in 100..130 {
+        let id = ledger.raise_review(&new(number, DebitMemo, "x")).await.unwrap().id;
+        ledger.decide_review(&id, Dismissed, "lena", None, at(3)).await.unwrap();
+    }
+    assert_eq!(ids(&ledger.reviews(Some(Open), 100, None).await.unwrap()), [taken_back, raised_again]);
+    assert_eq!(ledger.review_count(Some(Dismissed)).await.unwrap(), 10, "an open one takes no place of a decided one");
+}
+
+#[tokio::test]
+async fn the_keys_of_the_list_share_one_hash_tag() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    let id = ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap().id;
+    ledger.decide_review(&id, Accepted, "lena", None, at(1)).await.unwrap();
+    for key in server.keys("*").await {
+        assert!(key.starts_with("{mlcl:mlc}:"), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_long_for_an_item_is_refused_and_a_long_summary_is_cut() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    let long = "ä".repeat(20_000);
+    let item = ledger.raise_review(&NewReview { summary: long.clone(), ..new(1, Unmatched, "x") }).await.unwrap();
+    assert_eq!(item.summary.len(), 2_000);
+    let facts = BTreeMap::from([("a".to_owned(), long.clone())]);
+    let refusals = [
+        ledger.raise_review(&new(1, Unmatched, &long[..514])).await,
+        ledger.raise_review(&NewReview { facts, ..new(1, Unmatched, "x") }).await,
+        ledger.decide_review(&item.id, Accepted, &long, None, at(0)).await,
+        ledger.decide_review(&item.id, Accepted, "lena", Some(&long), at(0)).await,
+    ];
+    for refusal in refusals {
+        let error = refusal.unwrap_err();
+        assert!(matches!(error, LedgerError::TooLong { .. }), "{error}");
+        assert_eq!(Fault::from(error).kind, FaultKind::Rejected);
+    }
+    assert_eq!(ledger.review(&item.id).await.unwrap(), Some(item));
+}
+
+#[tokio::test]
+async fn kinds_and_states_are_the_same_words_everywhere() {
+    for kind in [PriceDifference, DebitMemo, Correction, Conflict, Unmatched] {
+        assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        assert_eq!(kind.as_str().parse::<ReviewKind>().unwrap(), kind);
+    }
+    for state in [Open, Accepted, Dismissed] {
+        assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        assert_eq!(state.to_string().parse::<ReviewState>().unwrap(), state);
+    }
+    assert!("Open".parse::<ReviewState>().unwrap_err().to_string().contains("open, accepted or dismissed"));
+}
