@@ -10,6 +10,7 @@ mod jobs;
 mod lane;
 mod ping;
 mod produce;
+mod review;
 mod sync;
 mod vault;
 mod window;
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     /// Who or what changed a record, and when.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// What only a person can decide: price differences, conflicts, debit memos.
+    #[command(subcommand)]
+    Review(review::Review),
     /// Stop giving out the jobs of a connection. Running jobs end, the others wait.
     Pause(lane::Pause),
     /// Give out the jobs of a connection again, whether a person paused it or refused credentials hold it.
@@ -96,6 +100,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::DeadLetters(command) => dead_letters::run(command, &caller).await,
         Command::Window(command) => window::run(command, &caller).await,
         Command::Audit(command) => audit::run(command, &caller).await,
+        Command::Review(command) => review::run(command, &caller).await,
         Command::Pause(command) => lane::pause(command, &caller).await,
         Command::Resume(command) => lane::resume(command, &caller).await,
         Command::Vault(command) => vault::run(command, &caller).await,

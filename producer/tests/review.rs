@@ -1,0 +1,64 @@
+//! The review list on the command line: the built binary against a Redis of its own.
+#![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+
+mod private_redis;
+
+use std::collections::BTreeMap;
+
+use mlc_ledger::{NewReview, ReviewKind};
+use mlc_model::{FlowId, RecordKey};
+use private_redis::{PrivateRedis, assert_fails, stdout};
+
+/// Any flow of the settings will do: what stands on the list does not depend on the target.
+const VENDORS: &str = "epicor_to_hubspot::vendors";
+
+fn difference(at: chrono::DateTime<chrono::Utc>) -> NewReview {
+    NewReview {
+        flow: FlowId::parse(VENDORS).unwrap(),
+        key: RecordKey::from_text("EPIC06:VEND:118"),
+        kind: ReviewKind::PriceDifference,
+        about: "4f1d7c2a".to_owned(),
+        summary: "line 1 of order 4500123 was invoiced at 12.00 instead of 10.00".to_owned(),
+        facts: BTreeMap::from([("line 1".to_owned(), "10.00 -> 12.00".to_owned())]),
+        job: None,
+        at,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_accepted_is_read_afresh_once_and_both_trails_tell_who_decided() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    assert!(stdout(&redis.run(&["review", "list"])).contains("Nothing waits"));
+    let item = rooms.ledger.raise_review(&difference(rooms.clock.now())).await.unwrap();
+    let id = item.id.to_string();
+
+    let listed = redis.json(0, &["review", "list"]);
+    assert_eq!((&listed["items"][0]["kind"], &listed["more"]), (&"price_difference".into(), &false.into()));
+    assert!(stdout(&redis.run(&["review", "show", &id])).contains("10.00 -> 12.00"));
+
+    let accepted = redis.json(0, &["review", "accept", &id, "--note", "agreed with the supplier"]);
+    assert_eq!(accepted["item"]["decided_by"], "lena");
+    let again = redis.json(0, &["review", "accept", &id]);
+    assert_eq!(again["job"], accepted["job"], "a second acceptance must not order a second reading");
+    assert_eq!(redis.json(0, &["jobs", "list"])["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(redis.json(0, &["review", "list"])["items"].as_array().map(Vec::len), Some(0));
+
+    let trail = redis.json(0, &["audit", "record", VENDORS, "EPIC06:VEND:118"]);
+    assert!(trail.to_string().contains("price_difference accepted by lena"), "{trail}");
+    let people = redis.json(0, &["audit", "people"]);
+    assert!(people.to_string().contains("reviews.accept"), "{people}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dismissed_orders_nothing_and_can_be_put_back() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let id = rooms.ledger.raise_review(&difference(rooms.clock.now())).await.unwrap().id.to_string();
+    assert_eq!(redis.json(0, &["review", "dismiss", &id, "--note", "wrong"])["item"]["state"], "dismissed");
+    assert_eq!(redis.json(0, &["jobs", "list"])["items"].as_array().map(Vec::len), Some(0));
+    assert_eq!(redis.json(0, &["review", "reopen", &id])["item"]["state"], "open");
+    for unknown in ["4711", "x"] {
+        assert_fails(&redis.run(&["review", "accept", unknown]), 3, &["is not on the review list"]);
+    }
+}
