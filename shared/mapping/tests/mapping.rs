@@ -40,6 +40,8 @@ fn vendor() -> Vendor {
         terms: some("N30"),
         group: None,
         currency: some("EUR"),
+        tax_id: None,
+        comment: None,
         active: true,
         contacts: Vec::new(),
         version: Version(7),

@@ -44,7 +44,7 @@ pub struct ApInvoiceLine {
     pub cost_per: CostPer,
     /// Amount of the line as Epicor computed it; negative on debit memos.
     pub extended: Amount,
-    /// Charges of the line beside its amount.
+    /// Charges of the line beside its amount, in the invoice's currency.
     pub charges: Decimal,
     /// Accounts of the main book, one per expense, with its amount. Empty = the line has no account.
     pub gl: Vec<GlCoding>,
@@ -105,7 +105,7 @@ pub struct ApInvoice {
     pub lines: Vec<ApInvoiceLine>,
     /// Who changed it last: tells our own writes.
     pub changed_by: Option<String>,
-    /// The header's version.
+    /// The highest version of header, lines, expenses and accounts: it grows with every edit of any of them.
     pub version: Version,
     /// Columns asked for by extra mappings in the settings, as texts. Null = left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

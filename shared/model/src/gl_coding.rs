@@ -34,6 +34,30 @@ impl GlCoding {
         let value = |number: u8| segments.get(&number).map_or("", String::as_str);
         (1..=last).map(value).collect::<Vec<_>>().join("|")
     }
+
+    /// The account as one text: the segments with these numbers, in this order, with `separator` between them. A segment that is empty keeps
+    /// its place, so that two accounts never read alike. Without an order it is the account as people read it; where Epicor did not tell
+    /// that, all segments by number. A coding without segments is split from its internal account.
+    pub fn joined(&self, order: &[u8], separator: &str) -> String {
+        let split: BTreeMap<u8, String>;
+        let segments = if self.segments.is_empty() {
+            split = (1..=u8::MAX).zip(self.account.split('|').map(str::to_owned)).collect();
+            &split
+        } else {
+            &self.segments
+        };
+        let value = |number: u8| segments.get(&number).map_or("", String::as_str);
+        if !order.is_empty() {
+            return order.iter().copied().map(value).collect::<Vec<_>>().join(separator);
+        }
+        match &self.display {
+            Some(display) => display.clone(),
+            None => {
+                let last = segments.keys().next_back().copied().unwrap_or(0);
+                (1..=last).map(value).collect::<Vec<_>>().join(separator)
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -45,5 +69,23 @@ mod tests {
         let segments = BTreeMap::from([(1, "6100".to_owned()), (3, "200".to_owned())]);
         assert_eq!(GlCoding::account_of(&segments), "6100||200");
         assert_eq!(GlCoding::account_of(&BTreeMap::new()), "");
+    }
+
+    #[test]
+    fn segments_are_joined_in_the_order_that_is_asked_for() {
+        let coding = GlCoding {
+            account: "6100||200".to_owned(),
+            display: Some("6100--200".to_owned()),
+            segments: BTreeMap::from([(1, "6100".to_owned()), (3, "200".to_owned())]),
+            ..GlCoding::default()
+        };
+        assert_eq!(coding.joined(&[3, 1], "."), "200.6100");
+        assert_eq!(coding.joined(&[1, 2, 3], "-"), "6100--200", "an empty segment keeps its place");
+        assert_eq!(coding.joined(&[], "."), "6100--200", "as people read it");
+        let untold = GlCoding { display: None, ..coding };
+        assert_eq!(untold.joined(&[], "."), "6100..200");
+        let bare = GlCoding { segments: BTreeMap::new(), ..untold };
+        assert_eq!(bare.joined(&[1, 3], "-"), "6100-200", "split from the internal account");
+        assert_eq!(GlCoding::default().joined(&[], "-"), "");
     }
 }

@@ -29,7 +29,9 @@ pub use ids::{CompanyCode, ConnectionId, FlowId, InvalidId, JobId, RecordKey, Re
 pub use money::{Amount, CostPer, Money, round_half_up};
 pub use party::{Address, Customer, Vendor};
 pub use ping::{PingLine, PingReport, Verdict};
-pub use purchase_order::{Approval, OrderLine, OrderVendor, PurchaseOrder, Release};
+pub use purchase_order::{
+    Approval, OrderLine, OrderVendor, PurchaseOrder, Release, order_increment_id, order_increment_prefix,
+};
 pub use requisition::{Requisition, RequisitionLine};
 pub use seal::{SealBroken, Sealer};
 pub use shared_field::SharedField;

@@ -50,6 +50,12 @@ pub struct Vendor {
     pub group: Option<String>,
     /// ISO currency code.
     pub currency: Option<String>,
+    /// Tax number. Empty in the source = `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_id: Option<String>,
+    /// Comment, which may have several lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// Whether it is in use: not `Inactive`.
     pub active: bool,
     /// Persons at the vendor itself.

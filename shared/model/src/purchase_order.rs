@@ -204,14 +204,33 @@ pub struct PurchaseOrder {
     pub lines: Vec<OrderLine>,
     /// Who changed it last: tells our own writes.
     pub changed_by: Option<String>,
-    /// The header's version. An edit of a line or release does not raise it.
+    /// The highest version of header, lines, releases and accounts. One counter numbers all rows of the database, so this grows with every
+    /// edit of any of them, where the header's own would stand still. Deleting a line could lower it, but changes the header's totals, and with
+    /// them its version.
+    ///
+    /// Source: Epicor reference, section 4, `SysRevID`.
     pub version: Version,
     /// Columns asked for by extra mappings in the settings, as texts. Null = left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, String>,
 }
 
+/// The increment id of an order in a shop, `{COMPANY}-PO-{number}`: two companies number their orders alike, and a shop has one sequence.
+pub fn order_increment_id(company: &CompanyCode, number: i64) -> String {
+    format!("{}{number}", order_increment_prefix(company))
+}
+
+/// What the increment ids of a company's orders begin with, `{COMPANY}-PO-`, in upper case.
+pub fn order_increment_prefix(company: &CompanyCode) -> String {
+    format!("{}-PO-", company.as_str().to_ascii_uppercase())
+}
+
 impl PurchaseOrder {
+    /// The order's increment id in a shop, see [`order_increment_id`].
+    pub fn increment_id(&self) -> String {
+        order_increment_id(&self.company, self.number)
+    }
+
     /// The order's key over all systems.
     pub fn key(&self) -> RecordKey {
         RecordKey::new(&self.company, RecordKind::PurchaseOrder, &self.number.to_string())
@@ -231,5 +250,18 @@ impl PurchaseOrder {
     pub fn lines_total(&self) -> Option<Amount> {
         let lines = self.lines.iter().filter(|line| !line.void);
         lines.map(|line| line.extended).try_fold(Amount::default(), Amount::checked_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use super::*;
+
+    #[test]
+    fn an_increment_id_names_the_company_in_upper_case() {
+        let company = CompanyCode::parse("epic-06").unwrap();
+        assert_eq!(order_increment_id(&company, 50231), "EPIC-06-PO-50231");
+        assert!(order_increment_id(&company, 50231).starts_with(&order_increment_prefix(&company)));
     }
 }

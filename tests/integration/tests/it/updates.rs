@@ -72,6 +72,8 @@ async fn an_older_push_that_arrives_late_is_superseded() {
         terms: None,
         group: None,
         currency: None,
+        tax_id: None,
+        comment: None,
         active: true,
         contacts: Vec::new(),
         version: Version(older),
