@@ -2,7 +2,13 @@
 
 use mlc_model::{ApInvoice, ApInvoiceLine, CompanyCode, GlCoding, PurchaseOrderRef, Version};
 
-use crate::{Entity, Row, RowProblem, dates::ServerZone, nested::Nested, query::REVISION_COLUMN, record::extras};
+use crate::{
+    Entity, Row, RowProblem,
+    dates::ServerZone,
+    nested::{Nested, newest_within},
+    query::REVISION_COLUMN,
+    record::extras,
+};
 
 /// A row of `APInvoices` with its nested lines, expenses and accounts as an invoice.
 ///
@@ -44,7 +50,7 @@ pub fn ap_invoice(
         tax: header.amount("DocTaxAmt", "TaxAmt")?,
         lines,
         changed_by: header.text("ChangedBy")?,
-        version: row.version,
+        version: newest_within(row, &place),
         extra: extras(&place, &row.fields, extra)?,
     })
 }
@@ -76,7 +82,7 @@ fn invoice_line(line: &Nested<'_>) -> Result<ApInvoiceLine, RowProblem> {
         unit_cost: line.amount("DocUnitCost", "UnitCost")?,
         cost_per: line.cost_per()?,
         extended: line.amount("DocExtCost", "ExtCost")?,
-        charges: line.decimal("TotalMiscChrg")?,
+        charges: line.amount("DocTotalMiscChrg", "TotalMiscChrg")?.doc,
         gl,
         version: Version(line.optional_int(REVISION_COLUMN)?.unwrap_or_default()),
     })

@@ -52,6 +52,8 @@ struct Inner {
     columns: RwLock<BTreeMap<Entity, Arc<EntityColumns>>>,
     /// Entities whose nested `$expand` this server refuses.
     flat: RwLock<BTreeSet<Entity>>,
+    /// Whether filters on parts of orders find what they should, where that was tried.
+    part_filters: RwLock<BTreeMap<Entity, bool>>,
 }
 
 impl fmt::Debug for EpicorClient {
@@ -73,7 +75,13 @@ impl EpicorClient {
         })?;
         Ok(Self {
             door,
-            inner: Arc::new(Inner { config, credentials, columns: RwLock::default(), flat: RwLock::default() }),
+            inner: Arc::new(Inner {
+                config,
+                credentials,
+                columns: RwLock::default(),
+                flat: RwLock::default(),
+                part_filters: RwLock::default(),
+            }),
         })
     }
 
@@ -98,6 +106,9 @@ impl EpicorClient {
     /// `Rejected` when the question does not fit this Epicor or a right is missing, `Transient` for what the network or a
     /// tired server did. A broken row is not an error of the page.
     pub async fn fetch_page(&self, entity: Entity, query: &PageQuery) -> Result<Page, Fault> {
+        if entity.is_order_part() {
+            return self.fetch_parts(entity, query).await;
+        }
         let documents = !document::levels(entity).is_empty() && !query.expand.is_empty();
         if !documents {
             return self.read_page(entity, query).await;
@@ -155,7 +166,7 @@ impl EpicorClient {
         }
     }
 
-    async fn read_page(&self, entity: Entity, query: &PageQuery) -> Result<Page, Fault> {
+    pub(crate) async fn read_page(&self, entity: Entity, query: &PageQuery) -> Result<Page, Fault> {
         let operation = entity.read_operation();
         let path = format!("{}?{}", self.config().address.set_path(entity), query.to_query_string(operation)?);
         let answer = self.get(path, operation, "application/json").await?;
@@ -171,7 +182,7 @@ impl EpicorClient {
     /// As [`EpicorClient::fetch_page`]; `Rejected` also when none of the newest rows can be read.
     pub async fn newest(&self, entity: Entity) -> Result<Newest, Fault> {
         let query = page_query(entity, None, &PageAsk::Newest, &self.shape(&[]));
-        let page = self.fetch_page(entity, &query).await?;
+        let page = self.read_page(entity, &query).await?;
         let server_time = page.server_time;
         let revision = page.rows.iter().flatten().map(|row| row.version.0).max();
         match page.rows.into_iter().find_map(Result::err) {
@@ -275,6 +286,14 @@ impl EpicorClient {
             request = request.header("license", license);
         }
         self.door.send(&request, &self.inner.credentials).await
+    }
+
+    pub(crate) fn part_filter(&self, entity: Entity) -> Option<bool> {
+        self.inner.part_filters.read().unwrap_or_else(PoisonError::into_inner).get(&entity).copied()
+    }
+
+    pub(crate) fn set_part_filter(&self, entity: Entity, honoured: bool) {
+        self.inner.part_filters.write().unwrap_or_else(PoisonError::into_inner).insert(entity, honoured);
     }
 
     /// Epicor repeats what it refuses, secrets included.

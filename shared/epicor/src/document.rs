@@ -152,6 +152,7 @@ pub(crate) const INVOICE_CHILDREN: &[&str] = with_accounts![
     "ExtCost",
     "DocExtCost",
     "TotalMiscChrg",
+    "DocTotalMiscChrg",
     "InvExpSeq",
     "ExpAmt",
     "DocExpAmt",
@@ -190,7 +191,11 @@ pub(crate) fn levels(entity: Entity) -> &'static [Level] {
                 ties: &[("InvoiceLine", "InvoiceLine"), ("InvExpSeq", "InvExpSeq")],
             },
         ],
-        Entity::Vendors | Entity::Customers | Entity::CustomerContacts => &[],
+        Entity::Vendors
+        | Entity::Customers
+        | Entity::CustomerContacts
+        | Entity::PurchaseOrderLines
+        | Entity::PurchaseOrderReleases => &[],
     }
 }
 

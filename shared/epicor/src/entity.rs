@@ -21,15 +21,37 @@ pub enum Entity {
     PurchaseOrders,
     /// Invoices of suppliers, with lines, expenses and their accounts nested.
     ApInvoices,
+    /// Lines of purchase orders, by key and version only: they tell which orders to read, because an edit of a line does not raise its order.
+    PurchaseOrderLines,
+    /// Releases of those lines, by key and version only.
+    PurchaseOrderReleases,
 }
 
 impl Entity {
     /// Every entity, in the order a connection test shows them.
-    pub const ALL: [Self; 5] =
-        [Self::Vendors, Self::Customers, Self::CustomerContacts, Self::PurchaseOrders, Self::ApInvoices];
+    pub const ALL: [Self; 7] = [
+        Self::Vendors,
+        Self::Customers,
+        Self::CustomerContacts,
+        Self::PurchaseOrders,
+        Self::PurchaseOrderLines,
+        Self::PurchaseOrderReleases,
+        Self::ApInvoices,
+    ];
 
     /// The entities that are firms and persons, without documents.
     pub const PARTIES: [Self; 3] = [Self::Vendors, Self::Customers, Self::CustomerContacts];
+
+    /// The documents, read whole.
+    pub const DOCUMENTS: [Self; 2] = [Self::PurchaseOrders, Self::ApInvoices];
+
+    /// The parts of purchase orders that are asked for changes of their own.
+    pub const ORDER_PARTS: [Self; 2] = [Self::PurchaseOrderLines, Self::PurchaseOrderReleases];
+
+    /// Whether its rows are parts of purchase orders; they become no records.
+    pub fn is_order_part(self) -> bool {
+        Self::ORDER_PARTS.contains(&self)
+    }
 
     /// The name used in settings, checkpoints and reports.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +61,8 @@ impl Entity {
             Self::CustomerContacts => "customer_contacts",
             Self::PurchaseOrders => "purchase_orders",
             Self::ApInvoices => "ap_invoices",
+            Self::PurchaseOrderLines => "purchase_order_lines",
+            Self::PurchaseOrderReleases => "purchase_order_releases",
         }
     }
 
@@ -57,6 +81,8 @@ impl Entity {
             Self::CustomerContacts => "CustCnts",
             Self::PurchaseOrders => "POes",
             Self::ApInvoices => "APInvoices",
+            Self::PurchaseOrderLines => "PODetails",
+            Self::PurchaseOrderReleases => "PORels",
         }
     }
 
@@ -66,7 +92,7 @@ impl Entity {
             Self::Vendors => "Erp.BO.VendorSvc",
             Self::Customers => "Erp.BO.CustomerSvc",
             Self::CustomerContacts => "Erp.BO.CustCntSvc",
-            Self::PurchaseOrders => "Erp.BO.POSvc",
+            Self::PurchaseOrders | Self::PurchaseOrderLines | Self::PurchaseOrderReleases => "Erp.BO.POSvc",
             Self::ApInvoices => "Erp.BO.APInvoiceSvc",
         }
     }
@@ -79,6 +105,8 @@ impl Entity {
             Self::CustomerContacts => "CustCnt",
             Self::PurchaseOrders => "POHeader",
             Self::ApInvoices => "APInvHed",
+            Self::PurchaseOrderLines => "PODetail",
+            Self::PurchaseOrderReleases => "PORel",
         }
     }
 
@@ -90,12 +118,14 @@ impl Entity {
             Self::CustomerContacts => &["CustNum", "ShipToNum", "ConNum"],
             Self::PurchaseOrders => &["PONum"],
             Self::ApInvoices => &["VendorNum", "InvoiceNum"],
+            Self::PurchaseOrderLines => &["PONUM", "POLine"],
+            Self::PurchaseOrderReleases => &["PONum", "POLine", "PORelNum"],
         }
     }
 
     /// Columns our model is made of, beside `Company`, the key and `SysRevID`.
     ///
-    /// Spelled as the schema spells them: `Vendor.ZIP` but `Customer.Zip`.
+    /// Spelled as the schema spells them: `Vendor.ZIP` but `Customer.Zip`, `POHeader.PONum` but `PODetail.PONUM`.
     pub fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Vendors => &[
@@ -114,6 +144,8 @@ impl Entity {
                 "TermsCode",
                 "GroupCode",
                 "CurrencyCode",
+                "TaxPayerID",
+                "Comment",
                 "Inactive",
             ],
             Self::Customers => &[
@@ -150,6 +182,7 @@ impl Entity {
             ],
             Self::PurchaseOrders => document::ORDER,
             Self::ApInvoices => document::INVOICE,
+            Self::PurchaseOrderLines | Self::PurchaseOrderReleases => &[],
         }
     }
 
@@ -160,7 +193,7 @@ impl Entity {
     pub fn expand(self) -> &'static [&'static str] {
         match self {
             Self::Vendors => &["VendCntMains"],
-            Self::Customers | Self::CustomerContacts => &[],
+            Self::Customers | Self::CustomerContacts | Self::PurchaseOrderLines | Self::PurchaseOrderReleases => &[],
             Self::PurchaseOrders => &["PODetails($expand=PORels($expand=PORelTGLCs))"],
             Self::ApInvoices => &["APInvDtls($expand=APInvExps($expand=APInvExpTGLCs))"],
         }
@@ -183,19 +216,19 @@ impl Entity {
                 "Inactive",
                 "SysRevID",
             ],
-            Self::Customers | Self::CustomerContacts => &[],
+            Self::Customers | Self::CustomerContacts | Self::PurchaseOrderLines | Self::PurchaseOrderReleases => &[],
             Self::PurchaseOrders => document::ORDER_CHILDREN,
             Self::ApInvoices => document::INVOICE_CHILDREN,
         }
     }
 
-    /// What a row of the set is in our own words.
+    /// What a row of the set is in our own words; a part of an order is the order.
     pub fn record_kind(self) -> RecordKind {
         match self {
             Self::Vendors => RecordKind::Vendor,
             Self::Customers => RecordKind::Customer,
             Self::CustomerContacts => RecordKind::CustomerContact,
-            Self::PurchaseOrders => RecordKind::PurchaseOrder,
+            Self::PurchaseOrders | Self::PurchaseOrderLines | Self::PurchaseOrderReleases => RecordKind::PurchaseOrder,
             Self::ApInvoices => RecordKind::ApInvoice,
         }
     }
@@ -208,6 +241,8 @@ impl Entity {
             Self::CustomerContacts => "customer_contacts.read",
             Self::PurchaseOrders => "purchase_orders.read",
             Self::ApInvoices => "ap_invoices.read",
+            Self::PurchaseOrderLines => "purchase_order_lines.read",
+            Self::PurchaseOrderReleases => "purchase_order_releases.read",
         }
     }
 
@@ -219,6 +254,8 @@ impl Entity {
             Self::CustomerContacts => "customer_contacts.metadata",
             Self::PurchaseOrders => "purchase_orders.metadata",
             Self::ApInvoices => "ap_invoices.metadata",
+            Self::PurchaseOrderLines => "purchase_order_lines.metadata",
+            Self::PurchaseOrderReleases => "purchase_order_releases.metadata",
         }
     }
 
@@ -231,9 +268,9 @@ impl Entity {
         let mut parts = key.as_str().splitn(3, ':').skip(1);
         let (code, number) = (parts.next()?, parts.next()?);
         let row: RowKey = number.parse().ok()?;
-        let plain = row.document.is_none();
+        let plain = row.document.is_none() && row.part.is_none();
         match (code, &row.contact) {
-            ("APINV", None) if !plain => Some((Self::ApInvoices, row)),
+            ("APINV", None) if row.document.is_some() => Some((Self::ApInvoices, row)),
             _ if !plain => None,
             ("PO", None) => Some((Self::PurchaseOrders, row)),
             ("VEND", None) => Some((Self::Vendors, row)),
@@ -265,6 +302,7 @@ mod tests {
         let invoice = RowKey::document(118, "NB/2026:0455");
         assert_eq!(row("EPIC06:APINV:118/NB/2026:0455"), Some((Entity::ApInvoices, invoice)));
         assert_eq!(row("EPIC06:APINV:118"), None);
+        assert_eq!(row("EPIC06:PO:50231.1"), None);
         assert_eq!(row("EPIC06:VEND:118/X"), None);
         assert_eq!(row("EPIC06:CUSTCNT:7"), None);
         assert_eq!(row("nonsense"), None);

@@ -22,6 +22,8 @@ pub mod code {
     pub const NO_LICENSE: &str = "no_license";
     /// A column that this Epicor does not have; `field` names it.
     pub const UNKNOWN_PROPERTY: &str = "unknown_property";
+    /// Filters on lines or releases find nothing at this Epicor.
+    pub const CHILD_FILTER_LOST: &str = "child_filter_lost";
     /// A method parameter was left out.
     pub const MISSING_PARAMETER: &str = "missing_parameter";
     /// No such record.

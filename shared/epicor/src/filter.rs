@@ -40,8 +40,21 @@ pub fn window_filter(window: &Window, zone: ServerZone) -> Option<String> {
     }
 }
 
+/// The numbers of the key of a part of an order, in the order of its columns.
+fn part_numbers(key: &RowKey) -> Vec<i64> {
+    let part = key.part.map(|part| [Some(part.line), part.release]);
+    [Some(key.number)].into_iter().chain(part.into_iter().flatten()).flatten().collect()
+}
+
 /// Rows after `last` in the order of the key. A key of several columns compares like words in a dictionary.
 pub fn after_key(entity: Entity, last: &RowKey) -> String {
+    if entity.is_order_part() {
+        let mut pairs = entity.key_columns().iter().zip(part_numbers(last)).rev();
+        let innermost = pairs.next().map(|(column, number)| format!("{column} gt {number}")).unwrap_or_default();
+        return pairs.fold(innermost, |inner, (column, number)| {
+            format!("({column} gt {number} or ({column} eq {number} and {inner}))")
+        });
+    }
     if let (Entity::ApInvoices, Some(document)) = (entity, &last.document) {
         let (vendor, number) = (last.number, text_literal(document));
         return format!("(VendorNum gt {vendor} or (VendorNum eq {vendor} and InvoiceNum gt {number}))");
@@ -59,6 +72,11 @@ pub fn after_key(entity: Entity, last: &RowKey) -> String {
 
 /// The row with that key.
 pub fn key_is(entity: Entity, key: &RowKey) -> String {
+    if entity.is_order_part() {
+        let pairs = entity.key_columns().iter().zip(part_numbers(key));
+        let equal = pairs.map(|(column, number)| format!("{column} eq {number}")).collect::<Vec<_>>();
+        return format!("({})", equal.join(" and "));
+    }
     if let (Entity::ApInvoices, Some(document)) = (entity, &key.document) {
         return format!("(VendorNum eq {} and InvoiceNum eq {})", key.number, text_literal(document));
     }
@@ -133,5 +151,16 @@ mod tests {
             after_key(Entity::CustomerContacts, &RowKey::contact(7, "O'Hare", 2)),
             "(CustNum gt 7 or (CustNum eq 7 and (ShipToNum gt 'O''Hare' or (ShipToNum eq 'O''Hare' and ConNum gt 2))))"
         );
+        assert_eq!(
+            after_key(Entity::PurchaseOrderLines, &RowKey::order_line(50231, 2)),
+            "(PONUM gt 50231 or (PONUM eq 50231 and POLine gt 2))"
+        );
+        let release = RowKey::release(7, 2, 1);
+        assert_eq!(
+            after_key(Entity::PurchaseOrderReleases, &release),
+            "(PONum gt 7 or (PONum eq 7 and (POLine gt 2 or (POLine eq 2 and PORelNum gt 1))))"
+        );
+        assert_eq!(key_is(Entity::PurchaseOrderReleases, &release), "(PONum eq 7 and POLine eq 2 and PORelNum eq 1)");
+        assert_eq!(key_is(Entity::PurchaseOrderLines, &RowKey::firm(7)), "(PONUM eq 7)", "all lines of an order");
     }
 }

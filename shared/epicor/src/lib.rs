@@ -13,6 +13,7 @@ pub mod fault;
 pub mod filter;
 mod metadata;
 mod nested;
+mod order_parts;
 mod page;
 mod ping;
 mod purchase_order;
@@ -30,12 +31,13 @@ pub use change_field::{ChangeChoice, ChangeSetting, InvalidMode, ModeSetting, UP
 pub use client::{Counted, EpicorClient, Newest};
 pub use entity::Entity;
 pub use metadata::EntityColumns;
+pub use order_parts::PartWindow;
 pub use page::Page;
 pub use purchase_order::purchase_order;
 pub use query::{PageAsk, PageQuery, QueryShape, page_query, split_keys};
 pub use record::{contact, customer, maybe_changed, vendor, vendor_contact_problems};
 pub use row::{Row, RowProblem};
-pub use row_key::{ContactPart, InvalidRowKey, RowKey};
+pub use row_key::{ContactPart, InvalidRowKey, OrderPart, RowKey};
 pub use settings::{EpicorAuth, EpicorConfig, EpicorSecrets, License, OAuthGrant};
 pub use write::{
     ApInvoiceProgress, ColumnValue, DataRow, Dataset, RequisitionProgress, RowMod, VendorEdit, VendorUpdate,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use mlc_model::{Amount, CostPer, GlCoding};
+use mlc_model::{Amount, CostPer, GlCoding, Version};
 use rust_decimal::Decimal;
 
 use crate::{
-    Cell, Fields, RowProblem,
+    Cell, Fields, Row, RowProblem,
     dates::{self, ServerZone},
+    query::REVISION_COLUMN,
     row::Place,
 };
 
@@ -161,6 +162,23 @@ impl<'f> Nested<'f> {
         };
         RowProblem { reason, ..problem }
     }
+}
+
+/// The highest version of a document's header and of everything that is nested in it. Rows without a readable version count as older:
+/// what they hold is checked where it is read.
+pub(crate) fn newest_within(row: &Row, place: &Place) -> Version {
+    fn newest(cell: &Cell, place: &Place) -> i64 {
+        match cell {
+            Cell::List(rows) => rows.iter().map(|row| newest(row, place)).max().unwrap_or_default(),
+            Cell::Object(fields) => {
+                let own = place.optional_int(fields, REVISION_COLUMN).ok().flatten().unwrap_or_default();
+                fields.values().map(|child| newest(child, place)).max().unwrap_or_default().max(own)
+            }
+            _ => 0,
+        }
+    }
+    let children = row.fields.values().map(|child| newest(child, place)).max().unwrap_or_default();
+    Version(children.max(row.version.0))
 }
 
 /// A decimal digit by digit; `None` for what is none, or has more digits than can be kept.

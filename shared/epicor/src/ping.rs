@@ -146,6 +146,11 @@ impl EpicorClient {
                 detail,
                 "Add a column that tells changes, or schedule this flow less often: every run reads every row.",
             ),
+            Ok(true) if self.is_filter_lost(entity) => report.warning(
+                what,
+                format!("{detail}. This Epicor answers filters on {} with nothing, so changes are found by reading the newest rows without one", entity.set()),
+                "Nothing to do. It costs a few more calls, the more the longer the connector stood still.",
+            ),
             Ok(true) => report.good(what, detail),
             Ok(false) => report.bad(
                 what,

@@ -2,7 +2,13 @@
 
 use mlc_model::{Address, Approval, CompanyCode, OrderLine, OrderVendor, PurchaseOrder, Release, Version};
 
-use crate::{Entity, Row, RowProblem, dates::ServerZone, nested::Nested, query::REVISION_COLUMN, record::extras};
+use crate::{
+    Entity, Row, RowProblem,
+    dates::ServerZone,
+    nested::{Nested, newest_within},
+    query::REVISION_COLUMN,
+    record::extras,
+};
 
 /// A row of `POes` with its nested lines, releases and accounts as a purchase order.
 ///
@@ -51,7 +57,7 @@ pub fn purchase_order(
         total: header.amount("DocTotalOrder", "TotalOrder")?,
         lines,
         changed_by: header.text("ChangedBy")?,
-        version: row.version,
+        version: newest_within(row, &place),
         extra: extras(&place, &row.fields, extra)?,
     })
 }
@@ -171,6 +177,17 @@ mod tests {
         assert_eq!((numbers.as_slice(), line.releases[1].requisition), ([1, 2].as_slice(), None));
         let gl = line.gl().unwrap();
         assert_eq!((gl.account.as_str(), gl.book.as_deref(), gl.segments.len()), ("6100|10|200", Some("MAIN"), 3));
+    }
+
+    #[test]
+    fn an_edit_of_a_line_a_release_or_an_account_raises_the_version_of_the_order() {
+        let version = |json: &str| read(json).unwrap().version.0;
+        assert_eq!(version(ORDER), 48_208_801, "the line is newer than its header");
+        let release = ORDER.replace("\"RelQty\":2000", "\"RelQty\":2000,\"SysRevID\":48208900");
+        assert_eq!(version(&release), 48_208_900);
+        let account = release.replace("\"BookID\":\"MAIN\"", "\"BookID\":\"MAIN\",\"SysRevID\":48209000");
+        assert_eq!((version(&account), read(&account).unwrap().lines[0].version.0), (48_209_000, 48_208_801));
+        assert_eq!(version(&ORDER.replace("\"SysRevID\":48208800", "\"SysRevID\":48208999")), 48_208_999);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use mlc_model::{ChangeMode, Fault, FaultKind, System, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Entity, RowKey,
+    Entity, PartWindow, RowKey,
     dates::ServerZone,
     filter::{after_key, both, key_is, window_filter},
 };
@@ -24,8 +24,8 @@ pub const KEYS_PER_QUERY: usize = 8;
 /// Rows looked at to find the highest revision.
 const NEWEST_ROWS: u32 = 5;
 
-/// Most contacts that are read for a list of firms. Source: Epicor reference, section 3.1: code uses up to 1,000 rows without complaint.
-const CONTACTS_OF_FIRMS: u32 = 1_000;
+/// Most contacts of a list of firms, or lines of a list of orders, that are read. Source: Epicor reference, section 3.1: code uses up to 1,000 rows without complaint.
+const CHILDREN_OF_PARENTS: u32 = 1_000;
 
 /// The column every version is read from.
 pub const REVISION_COLUMN: &str = "SysRevID";
@@ -50,6 +50,9 @@ pub struct PageQuery {
     pub expand: Vec<String>,
     /// `$count=true`.
     pub count: bool,
+    /// Of parts of orders: what `filter` says, for servers that cannot filter them. Not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartWindow>,
 }
 
 /// Which part of a window to read.
@@ -69,7 +72,8 @@ pub enum PageAsk {
     Newest,
     /// The number of rows in the window, with one row at most.
     Count,
-    /// These rows, whether or not they are in the window; of customer contacts, a firm's number stands for all of its contacts. See [`split_keys`].
+    /// These rows, whether or not they are in the window; of customer contacts, a firm's number stands for all of its contacts, and of lines
+    /// and releases, an order's number for all of them. See [`split_keys`].
     Records(Vec<RowKey>),
 }
 
@@ -95,6 +99,7 @@ impl Default for QueryShape {
 /// equal question.
 pub fn page_query(entity: Entity, window: Option<&Window>, ask: &PageAsk, shape: &QueryShape) -> PageQuery {
     let in_window = || window.and_then(|window| window_filter(window, shape.zone));
+    let parts = |after: Option<&RowKey>| if entity.is_order_part() { PartWindow::of(window, after) } else { None };
     let rows = |filter: Option<String>, skip: u32, count: bool| PageQuery {
         filter,
         order: key_order(entity),
@@ -103,10 +108,14 @@ pub fn page_query(entity: Entity, window: Option<&Window>, ask: &PageAsk, shape:
         select: select(entity, window, &shape.extra_columns),
         expand: entity.expand().iter().map(|&child| child.to_owned()).collect(),
         count,
+        parts: None,
     };
     match ask {
-        PageAsk::Skip { skip } => rows(in_window(), *skip, *skip == 0),
-        PageAsk::After { key } => rows(both(in_window(), key.as_ref().map(|key| after_key(entity, key))), 0, false),
+        PageAsk::Skip { skip } => PageQuery { parts: parts(None), ..rows(in_window(), *skip, *skip == 0) },
+        PageAsk::After { key } => {
+            let filter = both(in_window(), key.as_ref().map(|key| after_key(entity, key)));
+            PageQuery { parts: parts(key.as_ref()), ..rows(filter, 0, false) }
+        }
         PageAsk::Newest => PageQuery {
             order: vec![format!("{REVISION_COLUMN} desc")],
             // A few, so that one row that cannot be read does not hide all others.
@@ -120,16 +129,25 @@ pub fn page_query(entity: Entity, window: Option<&Window>, ask: &PageAsk, shape:
             top: 1,
             select: key_select(entity),
             count: true,
+            parts: parts(None),
             ..PageQuery::default()
         },
         PageAsk::Records(keys) => {
             let any: Vec<String> = keys.iter().map(|key| key_is(entity, key)).collect();
             // No key asks for no row; without a filter it would be every row.
             let filter = if any.is_empty() { format!("{} lt -1", entity.key_columns()[0]) } else { any.join(" or ") };
-            // A firm's number stands for all its contacts.
-            let whole_firms = entity == Entity::CustomerContacts && keys.iter().any(|key| key.contact.is_none());
-            let top =
-                if whole_firms { CONTACTS_OF_FIRMS } else { u32::try_from(keys.len()).unwrap_or(u32::MAX).max(1) };
+            // A firm's number stands for all its contacts, an order's for all its lines.
+            let is_whole = |key: &RowKey| match entity {
+                Entity::CustomerContacts => key.contact.is_none(),
+                Entity::PurchaseOrderLines => key.part.is_none(),
+                Entity::PurchaseOrderReleases => key.part.is_none_or(|part| part.release.is_none()),
+                _ => false,
+            };
+            let top = if keys.iter().any(is_whole) {
+                CHILDREN_OF_PARENTS
+            } else {
+                u32::try_from(keys.len()).unwrap_or(u32::MAX).max(1)
+            };
             PageQuery { top, ..rows(Some(filter), 0, false) }
         }
     }
@@ -157,11 +175,11 @@ pub fn split_keys(entity: Entity, keys: &[RowKey], shape: &QueryShape) -> Vec<Ve
     groups
 }
 
-fn key_order(entity: Entity) -> Vec<String> {
+pub(crate) fn key_order(entity: Entity) -> Vec<String> {
     entity.key_columns().iter().map(|&column| column.to_owned()).collect()
 }
 
-fn key_select(entity: Entity) -> Vec<String> {
+pub(crate) fn key_select(entity: Entity) -> Vec<String> {
     let names = ["Company"].into_iter().chain(entity.key_columns().iter().copied()).chain([REVISION_COLUMN]);
     names.map(str::to_owned).collect()
 }
@@ -294,7 +312,7 @@ mod tests {
             text(&first),
             "$filter=SysRevID%20gt%2048210000&$orderby=VendorNum&$top=100&$count=true\
              &$select=Company,VendorNum,SysRevID,VendorID,Name,Address1,Address2,Address3,City,State,ZIP,Country,PhoneNum,\
-             EMailAddress,VendURL,TermsCode,GroupCode,CurrencyCode,Inactive&$expand=VendCntMains"
+             EMailAddress,VendURL,TermsCode,GroupCode,CurrencyCode,TaxPayerID,Comment,Inactive&$expand=VendCntMains"
         );
         let second = page_query(Entity::Vendors, Some(&window), &PageAsk::Skip { skip: 100 }, &shape);
         assert!(text(&second).contains("&$skip=100&$select"));

@@ -34,6 +34,8 @@ pub fn vendor(row: &Row, company: &CompanyCode, extra: &[String]) -> Result<Vend
         terms: text("TermsCode")?,
         group: text("GroupCode")?,
         currency: text("CurrencyCode")?,
+        tax_id: text("TaxPayerID")?,
+        comment: text("Comment")?,
         active: !place.flag(fields, "Inactive")?,
         contacts: contacts(row, company)?.into_iter().filter_map(Result::ok).collect(),
         version: row.version,

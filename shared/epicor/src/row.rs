@@ -37,7 +37,10 @@ pub struct RowProblem {
 impl RowProblem {
     /// The record's key over all systems, where it is known.
     pub fn record_key(&self, company: &CompanyCode) -> Option<RecordKey> {
-        self.key.as_ref().map(|key| RecordKey::new(company, self.kind, &key.to_string()))
+        let key = self.key.as_ref()?;
+        // A line or release is no record; its order is.
+        let number = if key.part.is_some() { key.number.to_string() } else { key.to_string() };
+        Some(RecordKey::new(company, self.kind, &number))
     }
 }
 
@@ -86,6 +89,12 @@ fn read_key(place: &Place, fields: &Fields) -> Result<RowKey, RowProblem> {
         Entity::Vendors => Ok(RowKey::firm(place.int(fields, "VendorNum")?)),
         Entity::Customers => Ok(RowKey::firm(place.int(fields, "CustNum")?)),
         Entity::PurchaseOrders => Ok(RowKey::firm(place.int(fields, "PONum")?)),
+        Entity::PurchaseOrderLines => Ok(RowKey::order_line(place.int(fields, "PONUM")?, place.int(fields, "POLine")?)),
+        Entity::PurchaseOrderReleases => Ok(RowKey::release(
+            place.int(fields, "PONum")?,
+            place.int(fields, "POLine")?,
+            place.int(fields, "PORelNum")?,
+        )),
         Entity::ApInvoices => {
             let vendor = place.int(fields, "VendorNum")?;
             let number = place.key_text(fields, "InvoiceNum")?;

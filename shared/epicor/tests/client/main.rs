@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
 mod documents;
+mod order_parts;
 mod ping;
 mod reading;
 mod refusals;
