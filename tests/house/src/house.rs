@@ -1,105 +1,26 @@
 //! The worker, both simulators and a namespace in Redis, opened together.
 
 use std::{
-    fmt::Write as _,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
 use mlc_flow::{Ask, Entity, Extent, PollPage, flow_kind};
 use mlc_ledger::WindowRow;
-use mlc_model::{Clock, ConnectionId, FlowId, SystemClock};
-use mlc_queue::{DeadFilter, DeadLetter, Lane, Order, Page, Priority, Workers, WorkersConfig};
+use mlc_model::{Clock as _, ConnectionId, FlowId, SystemClock};
+use mlc_queue::{DeadFilter, DeadLetter, JobFilter, JobView, Lane, Order, Page, Priority, Workers, WorkersConfig};
 use mlc_runtime::{metrics::Metrics, readiness::Readiness, settings::Settings, shutdown::Shutdown};
 use mlc_simulators::{
-    epicor::{EpicorConfig, EpicorSim, Profile},
+    adobe::{AdobeConfig, AdobeSim},
+    epicor::{EpicorConfig, EpicorSim},
     hubspot::{HubspotConfig, HubspotSim},
 };
 use mlc_vault::{KeyRing, SecretStore, SecretString};
 use mlc_worker::Context;
 use tokio::task::JoinHandle;
 
-use crate::shared_redis;
-
-/// The flow of vendors.
-pub const VENDORS: &str = "epicor_to_hubspot::vendors";
-/// The flow of customers.
-pub const CUSTOMERS: &str = "epicor_to_hubspot::customers";
-/// The token that the simulated portal accepts.
-pub const TOKEN: &str = "pat-eu1-house-canary-token";
-/// The API key that the simulated Epicor accepts.
-pub const API_KEY: &str = "house-canary-api-key-7391";
-/// Its user.
-pub const USER: &str = "house-canary-user";
-/// That user's password.
-pub const PASSWORD: &str = "house-canary-password-55";
-
-/// What differs between houses.
-#[derive(Debug, Clone)]
-pub struct HouseConfig {
-    /// Address of a Redis; the process's shared one when none is given.
-    pub redis_url: Option<String>,
-    /// Which change columns Epicor has.
-    pub profile: Profile,
-    /// Change mode for every entity, such as `auto` or `full_scan`.
-    pub change_mode: &'static str,
-    /// Rows per page.
-    pub page_rows: u32,
-    /// Overlap of windows, such as `2m`.
-    pub overlap: &'static str,
-    /// Lag behind the server's clock.
-    pub lag: &'static str,
-    /// Lease of the queue.
-    pub lease: Duration,
-    /// Portal limits.
-    pub hubspot: HubspotConfig,
-    /// Extra lines for the flows' sections.
-    pub flow_lines: String,
-    /// First delay between attempts.
-    pub retry_base: &'static str,
-    /// Longest delay between attempts.
-    pub retry_cap: &'static str,
-    /// Extra lines for the section of `hubspot-main`.
-    pub hubspot_lines: String,
-    /// Further sections of the settings; `{epicor}` stands for the simulator's address.
-    pub more_sections: String,
-    /// Whether the portal is set up as `mlc ping --set-up` does it.
-    pub set_up: bool,
-    /// Time as the worker sees it; the simulators keep their own.
-    pub clock: Arc<dyn Clock>,
-    /// Calls per 10 s that the worker's budget for HubSpot allows.
-    pub burst: u32,
-    /// Extra lines for the section of the queue.
-    pub queue_lines: &'static str,
-}
-
-impl Default for HouseConfig {
-    fn default() -> Self {
-        Self {
-            redis_url: None,
-            profile: Profile::Stock,
-            change_mode: "auto",
-            page_rows: 100,
-            overlap: "2m",
-            lag: "0s",
-            lease: Duration::from_secs(3),
-            hubspot: HubspotConfig::without_limits(),
-            flow_lines: String::new(),
-            retry_base: "100ms",
-            retry_cap: "5s",
-            hubspot_lines: String::new(),
-            more_sections: String::new(),
-            set_up: true,
-            clock: Arc::new(SystemClock),
-            burst: 250,
-            queue_lines: "",
-        }
-    }
-}
+use crate::{API_KEY, HouseConfig, PASSWORD, TOKEN, USER, settings_text::settings_text};
 
 /// Everything open.
 pub struct House {
@@ -107,6 +28,8 @@ pub struct House {
     pub epicor: EpicorSim,
     /// The simulated HubSpot.
     pub hubspot: HubspotSim,
+    /// The simulated shop, where the house has one; see [`House::shop`].
+    pub shop: Option<AdobeSim>,
     /// What the worker works with: queue, ledger, settings, metrics.
     pub context: Context,
     /// The vault.
@@ -154,7 +77,11 @@ impl House {
         .await?;
         let portal = HubspotConfig { token: TOKEN.to_owned(), ..config.hubspot.clone() };
         let hubspot = HubspotSim::start(portal).await?;
-        let text = settings_text(&config, &epicor, &hubspot);
+        let shop = match &config.shop {
+            Some(shop) => Some(AdobeSim::start(shop.clone()).await?),
+            None => None,
+        };
+        let text = settings_text(&config, &epicor, &hubspot, shop.as_ref());
         let settings = Settings::parse("house.toml", &text, []).with_context(|| text.clone())?;
         let settings = Arc::new(settings);
         let vault_keys = KeyRing::generate_key();
@@ -168,7 +95,7 @@ impl House {
         .await?;
         let redis = mlc_runtime::redis::RedisHandle::connect(&settings.redis).await?;
         let secrets = SecretStore::new(redis, keys);
-        for (connection, name, secret) in [
+        let mut entries = vec![
             ("epicor-main", "api_key", epicor.config().api_key.clone()),
             ("epicor-main", "user", epicor.config().user.clone()),
             ("epicor-main", "password", epicor.config().password.clone()),
@@ -176,16 +103,30 @@ impl House {
             ("hubspot-main", "client_id", config.hubspot.client_id.clone()),
             ("hubspot-main", "client_secret", config.hubspot.client_secret.clone()),
             ("hubspot-main", "refresh_token", config.hubspot.refresh_token.clone()),
-        ] {
+        ];
+        entries.extend(config.shop.iter().flat_map(shop_secrets));
+        for (connection, name, secret) in entries {
             secrets.set(&ConnectionId::parse(connection)?, name, SecretString::from(secret)).await?;
         }
         let readiness = Readiness::default();
+        let running = Vec::new();
         let house =
-            Self { epicor, hubspot, context, secrets, readiness, settings_text: text, vault_keys, running: Vec::new() };
+            Self { epicor, hubspot, shop, context, secrets, readiness, settings_text: text, vault_keys, running };
         if config.set_up {
             house.set_up_hubspot().await?;
         }
         Ok(house)
+    }
+
+    /// The simulated shop.
+    ///
+    /// # Panics
+    /// When the house was furnished without one.
+    #[must_use]
+    pub fn shop(&self) -> &AdobeSim {
+        self.shop
+            .as_ref()
+            .expect("this house has no shop: open it with HouseConfig::with_paas_shop() or with_saas_shop()")
     }
 
     /// Puts a secret into the vault, as `mlc connection set-secret` does.
@@ -237,13 +178,20 @@ impl House {
         }
     }
 
-    /// Orders a poll of every entity of a flow, as the producer would.
+    /// Orders a poll of every entity of a flow, as the producer would. A flow that is announced by webhook has none: use its
+    /// jobs, or the intake.
     ///
     /// # Errors
-    /// An unknown flow, or Redis.
+    /// An unknown flow, one that is not configured or polls nothing, or Redis.
     pub async fn order(&self, flow: &str, extent: Extent) -> anyhow::Result<()> {
-        for entity in flow_kind(&FlowId::parse(flow)?)?.entities {
-            let job = poll(flow, *entity, Ask::Plan(extent))?;
+        let id = FlowId::parse(flow)?;
+        let kind = self.context.settings.flow(&id).map_or(&id, |settings| settings.kind(&id));
+        let entities = flow_kind(kind)?.entities;
+        if entities.is_empty() {
+            bail!("{flow} polls nothing: it is announced by webhook");
+        }
+        for entity in entities {
+            let job = self.poll(flow, *entity, Ask::Plan(extent))?;
             self.context.queue.enqueue(&[Order::of(&job)?.priority(Priority::Person)]).await?;
         }
         Ok(())
@@ -257,7 +205,7 @@ impl House {
         let mut orders = Vec::with_capacity(windows.len());
         for row in windows {
             let entity = Entity::parse(&row.entity).with_context(|| format!("entity {}", row.entity))?;
-            let job = poll(flow, entity, Ask::Replay(row.window.id.clone()))?;
+            let job = self.poll(flow, entity, Ask::Replay(row.window.id.clone()))?;
             orders.push(Order::of(&job)?.priority(Priority::Person));
         }
         self.context.queue.enqueue(&orders).await?;
@@ -291,6 +239,31 @@ impl House {
         }
     }
 
+    /// Waits until no job is ready or running and none is due within `horizon`; answers those that wait longer, such as an
+    /// invoice for its order.
+    ///
+    /// # Errors
+    /// When that has not come after a minute: says what is left.
+    pub async fn settle_but_for_waiting(&self, horizon: Duration) -> anyhow::Result<Vec<JobView>> {
+        let give_up = Instant::now() + Duration::from_secs(60);
+        loop {
+            let page = Page { limit: 10_000, ..Page::default() };
+            let jobs = self.context.queue.jobs(&JobFilter::default(), &page).await?.items;
+            let lanes = self.context.queue.lanes().await?;
+            let busy: u64 = lanes.iter().map(|lane| lane.ready + lane.running).sum();
+            let delayed: u64 = lanes.iter().map(|lane| lane.delayed).sum();
+            // The queue goes by real time, whatever clock the house has.
+            let soon = SystemClock.now() + horizon;
+            if busy == 0 && delayed == jobs.len() as u64 && jobs.iter().all(|job| job.at.is_some_and(|at| at > soon)) {
+                return Ok(jobs);
+            }
+            if Instant::now() > give_up {
+                bail!("jobs are left after a minute: {lanes:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+    }
+
     /// Everything on the dead-letter shelf.
     ///
     /// # Errors
@@ -311,6 +284,12 @@ impl House {
     pub fn lane(&self, connection: &str) -> anyhow::Result<Lane> {
         Ok(Lane::parse(connection)?)
     }
+
+    fn poll(&self, flow: &str, entity: Entity, ask: Ask) -> anyhow::Result<PollPage> {
+        let flow = FlowId::parse(flow)?;
+        let settings = self.context.settings.flow(&flow).with_context(|| format!("{flow} is not configured"))?;
+        Ok(PollPage { from: settings.from.clone(), to: settings.to.clone(), flow, entity, ask })
+    }
 }
 
 impl Drop for House {
@@ -321,73 +300,16 @@ impl Drop for House {
     }
 }
 
-fn poll(flow: &str, entity: Entity, ask: Ask) -> anyhow::Result<PollPage> {
-    Ok(PollPage {
-        flow: FlowId::parse(flow)?,
-        entity,
-        from: ConnectionId::parse("epicor-main")?,
-        to: ConnectionId::parse("hubspot-main")?,
-        ask,
-    })
-}
-
-fn settings_text(config: &HouseConfig, epicor: &EpicorSim, hubspot: &HubspotSim) -> String {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let namespace = format!("house-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    let redis = config.redis_url.clone().unwrap_or_else(|| shared_redis().url());
-    let unsafe_persistence = config.redis_url.is_none();
-    let mut text = format!(
-        r#"
-[redis]
-url = "{redis}"
-namespace = "{namespace}"
-allow_unsafe_persistence = {unsafe_persistence}
-
-[queue]
-lease = "{lease}s"
-{queue_lines}
-
-[retry]
-base = "{retry_base}"
-cap = "{retry_cap}"
-
-[connections.epicor-main]
-system = "epicor"
-base_url = "{epicor}"
-company = "EPIC06"
-page_rows = {page_rows}
-overlap = "{overlap}"
-lag = "{lag}"
-concurrency = 4
-
-[connections.hubspot-main]
-system = "hubspot"
-base_url = "{hubspot}"
-burst = {burst}
-{hubspot_lines}
-"#,
-        lease = config.lease.as_secs(),
-        retry_base = config.retry_base,
-        retry_cap = config.retry_cap,
-        hubspot_lines = config.hubspot_lines,
-        burst = config.burst,
-        queue_lines = config.queue_lines,
-        epicor = epicor.base_url(),
-        hubspot = hubspot.url(),
-        page_rows = config.page_rows,
-        overlap = config.overlap,
-        lag = config.lag,
-    );
-    for entity in ["vendors", "customers", "customer_contacts"] {
-        let _ = writeln!(text, "[connections.epicor-main.change_fields.{entity}]\nmode = \"{}\"", config.change_mode);
+/// What the vault holds for `shop-main`.
+fn shop_secrets(shop: &AdobeConfig) -> Vec<(&'static str, &'static str, String)> {
+    let mut secrets = vec![("client_id", shop.client_id.clone()), ("client_secret", shop.client_secret.clone())];
+    if let Some(integration) = shop.integrations.first() {
+        secrets.extend([
+            ("consumer_key", integration.consumer_key.clone()),
+            ("consumer_secret", integration.consumer_secret.clone()),
+            ("token", integration.token.clone()),
+            ("token_secret", integration.token_secret.clone()),
+        ]);
     }
-    for flow in [VENDORS, CUSTOMERS] {
-        let _ = writeln!(
-            text,
-            "[flows.\"{flow}\"]\nfrom = \"epicor-main\"\nto = \"hubspot-main\"\nevery = \"5m\"\n{}",
-            config.flow_lines
-        );
-    }
-    text.push_str(&config.more_sections.replace("{epicor}", &epicor.base_url()));
-    text
+    secrets.into_iter().map(|(name, secret)| ("shop-main", name, secret)).collect()
 }

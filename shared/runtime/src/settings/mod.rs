@@ -78,7 +78,6 @@ pub struct Settings {
 /// A connection to one business system. The key `system` tells which.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "system", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "a handful of connections per process; a box would only be in the way")]
 pub enum Connection {
     /// Epicor Kinetic.
     Epicor(EpicorConnection),

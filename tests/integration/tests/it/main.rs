@@ -16,6 +16,7 @@ mod ping;
 mod processes;
 mod registry;
 mod secrets_stay_hidden;
+mod shop_house;
 mod stopping;
 mod trouble;
 mod updates;
