@@ -69,7 +69,7 @@ burst = {burst}
         overlap = config.overlap,
         lag = config.lag,
     );
-    for entity in CHANGE_ENTITIES {
+    for entity in CHANGE_ENTITIES.into_iter().filter(|entity| mlc_epicor::Entity::parse(entity).is_some()) {
         let _ = writeln!(text, "[connections.epicor-main.change_fields.{entity}]\nmode = \"{}\"", config.change_mode);
     }
     for flow in [VENDORS, CUSTOMERS] {
