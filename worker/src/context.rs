@@ -15,6 +15,7 @@ use mlc_runtime::{
     settings::{EpicorConnection, FlowSettings, Settings},
 };
 
+use crate::capabilities::KnownShops;
 use crate::flows::{Rules, epicor_to_adobe::ShopRules};
 
 /// How long a job waits when Redis cannot store what it did.
@@ -35,6 +36,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// What the shops can do.
+    pub(crate) shops: KnownShops,
 }
 
 impl Context {

@@ -9,7 +9,7 @@ use mlc_queue::{Lane, Queue, QueueConfig};
 use mlc_runtime::{metrics::Metrics, redis::RedisHandle, settings::Settings};
 use mlc_vault::KeyRing;
 
-use crate::Context;
+use crate::{Context, capabilities::KnownShops};
 
 /// Why a worker does not start. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -63,5 +63,13 @@ pub async fn open_with_keys(
         queue.set_cap(&Lane::from(id.clone()), Some(connection.concurrency())).await?;
     }
     let connections = Connections::new(Arc::clone(&settings), redis.clone(), keys, metrics.clone(), Arc::clone(&clock));
-    Ok(Context { settings, queue, ledger: Ledger::new(redis), connections, metrics, clock })
+    Ok(Context {
+        settings,
+        queue,
+        ledger: Ledger::new(redis),
+        connections,
+        metrics,
+        clock,
+        shops: KnownShops::default(),
+    })
 }

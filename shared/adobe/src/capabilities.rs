@@ -84,6 +84,14 @@ impl AdobeClient {
         if let Some(known) = self.inner.capabilities.read().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(known);
         }
+        self.refresh_capabilities().await
+    }
+
+    /// What the shop can do, asked afresh: a module may have been installed or a right granted since.
+    ///
+    /// # Errors
+    /// As [`AdobeClient::capabilities`].
+    pub async fn refresh_capabilities(&self) -> Result<Capabilities, Fault> {
         let found = self.find_capabilities().await?;
         self.set_capabilities(found.clone());
         Ok(found)

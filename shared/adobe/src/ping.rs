@@ -62,17 +62,12 @@ impl AdobeClient {
         for right in rights(needs).iter().filter(|right| right.needed) {
             self.check_right(&mut report, right).await;
         }
-        match self.find_anew().await {
+        match self.refresh_capabilities().await {
             Ok(capabilities) => self.report_capabilities(&mut report, &capabilities, needs),
             Err(fault) => report.warning("capabilities", fault.to_string(), fix_of(&fault)),
         }
         self.check_clock(&mut report).await;
         report
-    }
-
-    async fn find_anew(&self) -> Result<Capabilities, Fault> {
-        *self.inner.capabilities.write().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
-        self.capabilities().await
     }
 
     async fn check_right(&self, report: &mut PingReport, right: &Right) {

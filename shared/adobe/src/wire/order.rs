@@ -61,6 +61,18 @@ sparse_form! {
         grand_total: Amount,
         /// The same in base currency.
         base_grand_total: Amount,
+        /// Part of `subtotal` that is invoiced.
+        subtotal_invoiced: Amount,
+        /// The same in base currency.
+        base_subtotal_invoiced: Amount,
+        /// Part of `tax_amount` that is invoiced.
+        tax_invoiced: Amount,
+        /// The same in base currency.
+        base_tax_invoiced: Amount,
+        /// Part of `shipping_amount` that is invoiced.
+        shipping_invoiced: Amount,
+        /// The same in base currency.
+        base_shipping_invoiced: Amount,
         /// What is not paid. Rounded to two places by the shop.
         total_due: Amount,
         /// What is paid.
@@ -143,6 +155,8 @@ sparse_form! {
         qty_shipped: Amount,
         /// Pieces refunded.
         qty_refunded: Amount,
+        /// 1 = quantities may have decimals.
+        is_qty_decimal: i64,
         /// For one piece.
         price: Amount,
         /// The same in base currency.
@@ -151,8 +165,18 @@ sparse_form! {
         row_total: Amount,
         /// The same in base currency.
         base_row_total: Amount,
+        /// Part of `row_total` that is invoiced.
+        row_invoiced: Amount,
+        /// The same in base currency.
+        base_row_invoiced: Amount,
         /// Tax of the line.
         tax_amount: Amount,
+        /// The same in base currency.
+        base_tax_amount: Amount,
+        /// Part of `tax_amount` that is invoiced.
+        tax_invoiced: Amount,
+        /// The same in base currency.
+        base_tax_invoiced: Amount,
         /// Discount of the line, positive.
         discount_amount: Amount,
         /// Where the shop has them.

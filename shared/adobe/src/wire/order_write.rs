@@ -123,6 +123,8 @@ sparse_form! {
         additional_data: String,
         /// Description.
         description: String,
+        /// 1 = quantities may have decimals. Without it the shop cuts them to whole numbers when it invoices.
+        is_qty_decimal: i64,
         /// Pieces.
         qty_ordered: Amount,
         /// Pieces voided: left out when the rest is invoiced.
