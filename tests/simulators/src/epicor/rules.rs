@@ -280,13 +280,13 @@ fn describe(desk: &mut Desk<'_>, key: &[KeyPart], touched: &mut Vec<(usize, Key)
     }
 }
 
-/// Header amounts are the sum of the lines and the tax.
+/// Header amounts are the sum of the lines, their charges and the tax.
 fn retotal(desk: &mut Desk<'_>, key: &[KeyPart], touched: &mut Vec<(usize, Key)>) {
     let Some(head) = desk.row("APInvHed", key) else { return };
     let lines = desk.store.rows_below(desk.company, "APInvDtl", key);
     let sum = |column: &str| lines.iter().map(|line| Amount::of(line.get(column))).sum::<Amount>();
-    let base = sum("ExtCost") + Amount::of(head.get("TaxAmt"));
-    let doc = sum("DocExtCost") + Amount::of(head.get("DocTaxAmt"));
+    let base = sum("ExtCost") + sum("TotalMiscChrg") + Amount::of(head.get("TaxAmt"));
+    let doc = sum("DocExtCost") + sum("DocTotalMiscChrg") + Amount::of(head.get("DocTaxAmt"));
     if base == Amount::of(head.get("InvoiceAmt")) && doc == Amount::of(head.get("DocInvoiceAmt")) {
         return;
     }

@@ -339,6 +339,20 @@ impl Store {
         Ok((key_value, Some(id)))
     }
 
+    /// Changes fields without a trace: no revision, no stamp. Columns that Kinetic computes while it reads change like that.
+    pub(crate) fn amend(&mut self, company: &str, table: &str, key: &Value, fields: &Value) -> Result<(), String> {
+        let (company_at, table_at) = self.place(company, table)?;
+        let table = &schema::tables()[table_at];
+        let key = key_of(table, key)?;
+        let data = &self.companies[company_at].tables[table_at];
+        let row = data.by_key.get(&key).and_then(|id| data.row(*id)).cloned();
+        let mut row = row.ok_or_else(|| format!("no {} {}", table.name, key_json(&key)))?;
+        let fields = fields.as_object().ok_or("fields must be an object")?;
+        self.apply(table, &mut row, fields);
+        self.companies[company_at].tables[table_at].commit(row);
+        Ok(())
+    }
+
     fn stamp(&mut self, table: &Table, row: &mut Row, is_new: bool, now: DateTime<Utc>) {
         self.revision += 1;
         row.revision = self.revision;

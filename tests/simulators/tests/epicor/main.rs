@@ -4,6 +4,7 @@
 
 mod change;
 mod door;
+mod edits;
 mod purchasing;
 mod reading;
 mod site;
