@@ -24,6 +24,8 @@ pub mod code {
     pub const UNKNOWN_PROPERTY: &str = "unknown_property";
     /// Filters on lines or releases find nothing at this Epicor.
     pub const CHILD_FILTER_LOST: &str = "child_filter_lost";
+    /// A vendor's country can be set by its number only.
+    pub const COUNTRY_NOT_WRITABLE: &str = "country_not_writable";
     /// A method parameter was left out.
     pub const MISSING_PARAMETER: &str = "missing_parameter";
     /// No such record.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlc_model::{Fault, Version};
+use mlc_model::{Fault, FaultKind, System, Version};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,6 +15,8 @@ use crate::{Cell, EpicorClient, fault::code};
 
 const TABLE: &str = "Vendor";
 const COUNTRY: &str = "CountryNum";
+/// Follows [`COUNTRY`].
+const COUNTRY_NAME: &str = "Country";
 
 /// Tries after somebody else saved in between.
 const RETRIES: usize = 3;
@@ -27,7 +29,8 @@ const UNTOUCHABLE: [&str; 5] = ["Company", "VendorNum", "SysRevID", "SysRowID", 
 pub struct VendorEdit {
     /// The vendor.
     pub number: i64,
-    /// New values by Epicor's column names.
+    /// New values by Epicor's column names. A country is written by `CountryNum`, which Epicor's name of the country follows; no public
+    /// source describes a way from a name or an ISO code to that number.
     pub columns: BTreeMap<String, ColumnValue>,
 }
 
@@ -54,7 +57,8 @@ impl EpicorClient {
     ///
     /// # Errors
     /// `Rejected` when Epicor refuses or has no such vendor; `Transient` with code `stale_row` when others kept saving; `Uncertain` when the
-    /// end of the write is not known, and then the same call again is safe; `Defect` for a column that is the server's.
+    /// end of the write is not known, and then the same call again is safe; `Rejected` with code `country_not_writable` for a country by its
+    /// name; `Defect` for a column that is the server's.
     pub async fn update_vendor(&self, edit: &VendorEdit) -> Result<VendorUpdate, Fault> {
         update_vendor(self, edit).await
     }
@@ -63,6 +67,12 @@ impl EpicorClient {
 async fn update_vendor<W: Wire>(wire: &W, edit: &VendorEdit) -> Result<VendorUpdate, Fault> {
     if let Some(name) = edit.columns.keys().find(|name| UNTOUCHABLE.contains(&name.as_str())) {
         return Err(Fault::defect(VENDOR_UPDATE.operation, format!("Column {name} is the server's.")).with_field(name));
+    }
+    if edit.columns.contains_key(COUNTRY_NAME) {
+        let message = "Epicor's Country follows CountryNum and cannot be set by name. Set the country in Epicor.";
+        return Err(Fault::new(FaultKind::Rejected, System::Epicor, VENDOR_UPDATE.operation, message)
+            .with_code(code::COUNTRY_NOT_WRITABLE)
+            .with_field(COUNTRY_NAME));
     }
     let mut retries = RETRIES;
     loop {
@@ -168,5 +178,8 @@ mod tests {
     async fn the_servers_own_columns_are_refused_before_anything_is_sent() {
         let edit = VendorEdit { number: 118, columns: BTreeMap::from([("SysRevID".to_owned(), ColumnValue::Int(1))]) };
         assert_eq!(update_vendor(&Script::new(), &edit).await.unwrap_err().kind, FaultKind::Defect);
+        let columns = BTreeMap::from([(COUNTRY_NAME.to_owned(), ColumnValue::text("Belgium"))]);
+        let fault = update_vendor(&Script::new(), &VendorEdit { number: 118, columns }).await.unwrap_err();
+        assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Rejected, Some(code::COUNTRY_NOT_WRITABLE)));
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mlc_epicor::{ApInvoiceProgress, ColumnValue, RequisitionProgress, VendorEdit, VendorUpdate};
-use mlc_model::{GlCoding, NewApInvoice, NewApInvoiceLine, Requisition, RequisitionLine};
+use mlc_epicor::{
+    ApInvoiceProgress, ColumnValue, Entity, RequisitionProgress, RowKey, VendorEdit, VendorUpdate, vendor,
+};
+use mlc_model::{CompanyCode, GlCoding, NewApInvoice, NewApInvoiceLine, Requisition, RequisitionLine};
 use mlc_simulators::epicor::{FaultKind, SeedPurchasing};
 
 use crate::support::Site;
@@ -53,6 +55,60 @@ async fn a_vendor_is_changed_and_an_equal_one_is_not_written() {
         panic!("not saved");
     };
     assert_eq!(client.update_vendor(&edit).await.unwrap(), VendorUpdate::Unchanged { version: Some(version) });
+}
+
+#[tokio::test]
+async fn every_shared_field_of_a_vendor_is_written_and_read_back_with_the_extra_columns() {
+    let site = Site::open().await;
+    let client = site.client(site.config()).await;
+    let company = CompanyCode::parse("EPIC06").unwrap();
+    let number = site.sim.store().rows("EPIC06", "Vendor")[0]["VendorNum"].as_i64().unwrap();
+    site.sim.store().update_vendor(number, &serde_json::json!({"Region_c": "West", "GroupCode": "RAW"})).unwrap();
+    let texts = [
+        ("Name", "O'Hare & Söhne"),
+        ("Address1", "Gate 7"),
+        ("Address2", "Hall B"),
+        ("Address3", "Dock 3"),
+        ("City", "Gent"),
+        ("State", "VOV"),
+        ("ZIP", "9000"),
+        ("PhoneNum", "+32 9 000 00 00"),
+        ("EMailAddress", "ap@ohare.example"),
+        ("TaxPayerID", "BE0123456789"),
+        ("Comment", "Closed in August.\nCall first."),
+    ];
+    let mut columns: BTreeMap<String, ColumnValue> =
+        texts.iter().map(|(name, text)| ((*name).to_owned(), ColumnValue::text(*text))).collect();
+    columns.insert("Inactive".to_owned(), ColumnValue::Flag(true));
+    columns.insert("CountryNum".to_owned(), ColumnValue::Int(2));
+    let edit = VendorEdit { number, columns };
+    let VendorUpdate::Saved { version: Some(version), before } = client.update_vendor(&edit).await.unwrap() else {
+        panic!("not saved");
+    };
+    assert!(before.contains_key("Comment") && before.contains_key("CountryNum"));
+    let extra = ["Region_c".to_owned(), "GroupCode".to_owned()];
+    let rows = client.fetch_records(Entity::Vendors, &[RowKey::firm(number)], &client.shape(&extra)).await.unwrap();
+    let read = vendor(rows[0].as_ref().unwrap(), &company, &extra).unwrap();
+    assert_eq!((read.version, read.active), (version, false));
+    let some = |text: &Option<String>| text.clone().unwrap_or_default();
+    let address = &read.address;
+    let found = [
+        read.name.clone(),
+        some(&address.line1),
+        some(&address.line2),
+        some(&address.line3),
+        some(&address.city),
+        some(&address.state),
+        some(&address.postal_code),
+        some(&read.phone),
+        some(&read.email),
+        some(&read.tax_id),
+        some(&read.comment),
+    ];
+    assert_eq!(found, texts.map(|(_, text)| text));
+    assert_eq!((read.extra["Region_c"].as_str(), read.extra["GroupCode"].as_str()), ("West", "RAW"));
+    let plain = serde_json::to_value(mlc_model::Vendor { tax_id: None, comment: None, ..read }).unwrap();
+    assert!(plain.get("tax_id").is_none() && plain.get("comment").is_none(), "stored forms stay as they were");
 }
 
 #[tokio::test]
