@@ -60,7 +60,7 @@ impl EpicorClient {
             Some(window) => self.walk(entity, query, window).await,
             None => Err(lost(
                 entity,
-                "Leave its change field on `auto` or set it to `revision`, so that changes can be found without a filter.",
+                "Set its change field to `revision` in the settings of the connection, so that changes can be found without a filter.",
             )),
         }
     }
@@ -145,4 +145,34 @@ impl EpicorClient {
 fn lost(entity: Entity, fix: &str) -> Fault {
     let message = format!("Epicor answers every filter on {} with nothing, though rows match it. {fix}", entity.set());
     Fault::new(FaultKind::Rejected, System::Epicor, entity.read_operation(), message).with_code(code::CHILD_FILTER_LOST)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use mlc_model::{ChangeField, ChangeMode, WindowId};
+
+    use super::*;
+    use crate::{PageAsk, QueryShape, page_query};
+
+    #[test]
+    fn a_question_says_besides_its_filter_what_the_filter_says() {
+        let field = ChangeField { mode: ChangeMode::Revision, column: REVISION_COLUMN.to_owned() };
+        let bounds = WindowBounds::Revision { since: Some(5), until: Some(9) };
+        let window = Window::new(WindowId::parse("w1").unwrap(), field, bounds).unwrap();
+        let key = RowKey::order_line(50231, 2);
+        let ask = PageAsk::After { key: Some(key.clone()) };
+        let query = page_query(Entity::PurchaseOrderLines, Some(&window), &ask, &QueryShape::default());
+        assert_eq!(
+            query.filter.as_deref(),
+            Some("SysRevID gt 5 and SysRevID le 9 and (PONUM gt 50231 or (PONUM eq 50231 and POLine gt 2))")
+        );
+        assert_eq!(query.parts, Some(PartWindow { since: Some(5), until: Some(9), after: Some(key) }));
+        assert_eq!(query.select, ["Company", "PONUM", "POLine", "SysRevID"]);
+        assert!(query.expand.is_empty());
+        let sent = query.to_query_string("purchase_order_lines.read").unwrap();
+        assert!(!sent.contains("parts"), "{sent}");
+        let headers = page_query(Entity::PurchaseOrders, Some(&window), &PageAsk::Count, &QueryShape::default());
+        assert_eq!(headers.parts, None);
+    }
 }
