@@ -128,10 +128,29 @@ fn note_lines(
     for (key, value) in table.iter() {
         path.push(key.get_ref().to_string());
         lines.insert(path.clone(), line_at(key.span().start));
-        if let DeValue::Table(inner) = value.get_ref() {
-            note_lines(inner, path, line_at, lines);
-        }
+        note_lines_in(value.get_ref(), path, line_at, lines);
         path.pop();
+    }
+}
+
+fn note_lines_in(
+    value: &DeValue<'_>,
+    path: &mut Path,
+    line_at: &impl Fn(usize) -> usize,
+    lines: &mut HashMap<Path, usize>,
+) {
+    match value {
+        DeValue::Table(inner) => note_lines(inner, path, line_at, lines),
+        DeValue::Array(values) => {
+            for (place, value) in values.iter().enumerate() {
+                // Tables of a list go by number, from 1.
+                path.push((place + 1).to_string());
+                lines.insert(path.clone(), line_at(value.span().start));
+                note_lines_in(value.get_ref(), path, line_at, lines);
+                path.pop();
+            }
+        }
+        _ => {}
     }
 }
 

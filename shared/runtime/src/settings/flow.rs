@@ -36,7 +36,8 @@ pub struct FlowSettings {
     /// Whether it runs by itself; `mlc sync` runs it all the same. Default true.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Time between polls, 1 s to 31 d. Not together with `cron`. With neither, it only runs when a person asks.
+    /// Time between polls, 1 s to 31 d. Not together with `cron`. With neither, it only runs when a person
+    /// asks. A flow that is announced by webhook has none of the keys of schedules.
     #[serde(default, with = "duration::option", skip_serializing_if = "Option::is_none")]
     pub every: Option<Duration>,
     /// Times of polls as a cron pattern in UTC, such as `*/10 6-20 * * MON-FRI`. Not together with `every`.
@@ -53,16 +54,17 @@ pub struct FlowSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_cron: Option<String>,
     /// Epicor's types of customers that are carried over: `CUS` customer, `PRO` prospect, `SUS` suspect.
-    /// Default `["CUS"]`. Only for customers.
+    /// Default `["CUS"]`. Only for customers to HubSpot.
     #[serde(default = "default_customer_types")]
     pub customer_types: Vec<String>,
-    /// A field that is empty in Epicor empties its property at the target too. Default false: what sales typed stays.
+    /// A field that is empty in Epicor empties its property at the target too. Default false: what sales typed stays. Only to
+    /// HubSpot.
     #[serde(default)]
     pub clear_empty_fields: bool,
-    /// Further fields: company property in HubSpot, or company attribute in Adobe Commerce = Epicor column. Default: none.
+    /// Further fields: company property in HubSpot, or company attribute in Adobe Commerce = Epicor column. Default: none. Not for documents.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
-    /// Carry persons over too, where they have an e-mail address. Default true.
+    /// Carry persons over too, where they have an e-mail address. Default true. Only to HubSpot.
     #[serde(default = "yes")]
     pub contacts: bool,
     /// Place in the queue: `normal` or `backfill`, which lets others pass. Default `normal`.

@@ -12,9 +12,9 @@ use super::duration;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GlOptions {
-    /// Numbers of the segments that make up the account, in their order. Default: the account as Epicor shows it.
+    /// Numbers of the segments that make up the account, in their order, 1 to 20 each and none twice. Default: the account as Epicor shows it.
     pub segments: Vec<u8>,
-    /// What stands between them. Default `-`.
+    /// What stands between them, up to 3 characters. Default `-`.
     pub separator: String,
     /// Custom attribute of lines that carries the account, where the shop has such. Default `epicor_gl_account`.
     pub attribute: String,
@@ -34,12 +34,12 @@ pub struct PurchaseOrderOptions {
     pub approved_only: bool,
     /// Accounts on lines.
     pub gl: GlOptions,
-    /// Payment method that orders are given; any name is taken by the shop. Default `purchaseorder`.
+    /// Payment method that orders are given, 1 to 128 letters, digits and `_`; any name is taken by the shop. Default `purchaseorder`.
     pub payment_method: String,
     /// E-mail address of orders whose supplier has none. Default: such an order is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_email: Option<String>,
-    /// The company's own currency, where Epicor does not tell it. Default: refuse an order whose amounts differ by currency.
+    /// The company's own currency in three letters, where Epicor does not tell it. Default: refuse an order whose amounts differ by currency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_currency: Option<String>,
 }
@@ -60,20 +60,20 @@ impl Default for PurchaseOrderOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct VendorOptions {
-    /// Write vendors as companies with a customer. Default true. Needs the shop's B2B modules.
+    /// Write vendors as companies with a customer. Default true. Needs the shop's B2B modules. This or `sources` must be true.
     pub companies: bool,
     /// Write vendors as inventory sources too, as supplier record. Default false. A source can never be deleted.
     pub sources: bool,
-    /// Customer group, at the same time the shared catalogue, of companies made by us. Default 1.
+    /// Customer group, at the same time the shared catalogue, of companies made by us. Default 1, 1 and more.
     pub customer_group_id: i64,
-    /// Admin user who looks after companies made by us. Default 1.
+    /// Admin user who looks after companies made by us. Default 1, 1 and more.
     pub sales_representative_id: i64,
-    /// E-mail address pattern of companies whose vendor has none; `{number}` stands for the vendor's number. Default: such a vendor is refused.
+    /// E-mail address pattern of companies whose vendor has none; `{number}` stands for the vendor's number and must be in it. Default: such a vendor is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_email: Option<String>,
-    /// Telephone of vendors that have none, since the shop demands one. Default `-`.
+    /// Telephone of vendors that have none, since the shop demands one. Default `-`, 1 to 50 characters.
     pub default_phone: String,
-    /// Post code of vendors that have none, since the shop demands one. Default `-`.
+    /// Post code of vendors that have none, since the shop demands one. Default `-`, 1 to 50 characters.
     pub default_postal_code: String,
     /// Company attribute that keeps the vendor's GL dimension. Needs `gl_dimension_column`. Default `epicor_gl_dimension`.
     pub gl_dimension_attribute: String,
@@ -105,10 +105,10 @@ pub struct ApInvoiceOptions {
     /// How long an invoice waits for its order before it goes to the dead-letter shelf. Default 24 h, 1 s to 30 d.
     #[serde(with = "duration")]
     pub order_wait: Duration,
-    /// A line may differ from the order's price by this amount, in the order's currency, without a note. Default 0.05. The order is
+    /// A line may differ from the order's price by this amount, in the order's currency, without a note. Default 0.05, 0 and more. The order is
     /// corrected either way, so that the invoice equals Epicor's.
     pub tolerance: Decimal,
-    /// A line that differs by more than this share of its amount, in percent, waits on the review list. Default 10.
+    /// A line that differs by more than this share of its amount, in percent, waits on the review list. Default 10, 0 to 1000.
     pub review_percent: Decimal,
     /// A line that differs by more than this amount, in the order's currency, waits on the review list. Default: no such limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,7 +142,7 @@ pub struct CompanyOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequisitionOptions {
-    /// Code of the person in whose name requisitions are made in Epicor. Default `MLC`.
+    /// Code of the person in whose name requisitions are made in Epicor, 1 to 75 characters. Default `MLC`.
     pub requestor: String,
     /// How long we wait for an announced order to appear in the shop. Default 15 min, 1 s to 7 d. One that never does is noted and dropped.
     #[serde(with = "duration")]
@@ -153,7 +153,7 @@ pub struct RequisitionOptions {
     /// Number of the supplier to propose on every line. Default: purchasing chooses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor_number: Option<i64>,
-    /// Days until the goods are needed. Default: no date.
+    /// Days until the goods are needed, 0 to 3650. Default: no date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_in_days: Option<u32>,
 }
@@ -176,12 +176,12 @@ impl Default for RequisitionOptions {
 pub struct InvoiceEntryOptions {
     /// Group that invoices are entered in, 1 to 9 characters; made when it is missing. Default `MLC`.
     pub group: String,
-    /// What stands before the shop's invoice number to make it the supplier's. Default `ADB-`.
+    /// What stands before the shop's invoice number to make it the supplier's, up to 20 characters. Default `ADB-`.
     pub number_prefix: String,
     /// How long we wait for an announced invoice to appear in the shop. Default 15 min, 1 s to 7 d.
     #[serde(with = "duration")]
     pub invoice_wait: Duration,
-    /// Accounts by product number; the first that fits counts. Default: the account that the order's line carries.
+    /// Accounts by product number; the first that fits counts, so one that never can is refused. Default: the account that the order's line carries.
     pub accounts: Vec<AccountRule>,
     /// Segments of the account of lines that carry none and that no rule fits. Default: what Epicor's GL controls give.
     pub default_account: Vec<String>,
@@ -205,6 +205,6 @@ impl Default for InvoiceEntryOptions {
 pub struct AccountRule {
     /// Product number, or its beginning with a `*` behind it. Needed.
     pub sku: String,
-    /// Segments of the account in their order. Needed.
+    /// Segments of the account in their order, 1 to 20. Needed.
     pub segments: Vec<String>,
 }

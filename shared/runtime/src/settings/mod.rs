@@ -5,17 +5,24 @@
 //! connections and flows `_` also stands for `-` and `::`.
 
 mod adobe;
+mod adobe_checks;
+mod bounds;
 mod checks;
 mod document;
 pub mod duration;
 mod epicor;
 mod errors;
+mod field_names;
 mod flow;
+mod flow_checks;
 mod flow_options;
 mod hubspot;
 mod listen;
 mod log;
 mod nearest;
+mod needed;
+mod nested;
+mod option_checks;
 mod process_checks;
 mod producer;
 mod queue;
@@ -170,6 +177,8 @@ impl Settings {
     }
 }
 
+#[cfg(test)]
+mod adobe_tests;
 #[cfg(test)]
 mod refusal_tests;
 #[cfg(test)]

@@ -57,19 +57,35 @@ pub(super) fn check_level(level: &str, reading: &mut Reading<'_>) {
     }
 }
 
-/// One port for both lets the second process fail. What the environment sets is meant for one process alone.
+/// One port for two servers lets the second one fail.
 pub(super) fn check_ports(settings: &Settings, reading: &mut Reading<'_>) {
-    let (producer, worker) = (["producer", "listen"], ["worker", "listen"]);
-    let (Listen::At(one), Listen::At(other)) = (settings.producer.listen, settings.worker.listen) else { return };
-    let meet = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
-    if one.port() == 0 || one.port() != other.port() || !meet {
-        return;
+    let mut servers =
+        vec![(["producer", "listen"], settings.producer.listen), (["worker", "listen"], settings.worker.listen)];
+    // Without an endpoint nobody listens there.
+    if settings
+        .connections
+        .values()
+        .any(|connection| connection.as_adobe().is_some_and(|adobe| adobe.webhook.is_some()))
+    {
+        servers.push((["producer", "webhooks"], settings.producer.webhooks));
     }
-    if reading.is_from_environment(&producer) || reading.is_from_environment(&worker) {
-        return;
+    for (place, (key, listen)) in servers.iter().enumerate() {
+        for (other_key, other) in &servers[..place] {
+            let (Listen::At(one), Listen::At(two)) = (listen, other) else { continue };
+            let meet = one.ip() == two.ip() || one.ip().is_unspecified() || two.ip().is_unspecified();
+            if one.port() == 0 || one.port() != two.port() || !meet {
+                continue;
+            }
+            // What the environment sets is meant for one process alone.
+            let excused = reading.is_from_environment(key) || reading.is_from_environment(other_key);
+            if key[0] != other_key[0] && excused {
+                continue;
+            }
+            let (at, peer) = if reading.is_set(key) { (key, other_key) } else { (other_key, key) };
+            let problem = format!("is the port of `{}` too", peer.join("."));
+            reading.wrong(at, problem, "choose another port, or port 0 for any free one");
+        }
     }
-    let (at, peer) = if reading.is_set(&worker) { (worker, "producer.listen") } else { (producer, "worker.listen") };
-    reading.wrong(&at, format!("is the port of `{peer}` too"), "choose another port, or port 0 for any free one");
 }
 
 /// Whether a file that is named can be opened by this user.

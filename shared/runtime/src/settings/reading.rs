@@ -5,25 +5,23 @@
 
 use std::collections::BTreeMap;
 
-use serde::{
-    Deserializer,
-    de::{DeserializeOwned, Error as _, Visitor, value},
-    forward_to_deserialize_any,
-};
-use toml::{Table, Value, toml};
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
 
 use super::{
     AdobeConnection, CHANGE_ENTITIES, ChangeFieldSetting, Connection, EpicorConnection, FlowSettings,
     HubspotConnection, Settings, SettingsError, SettingsErrors,
     document::{Document, Path},
+    field_names::field_names,
     nearest::nearest,
+    needed::{adobe_example, epicor_example, flow_example},
     wording::{in_words, kind_of, problem_of},
 };
 
 const SECTIONS: [&str; 9] = ["redis", "queue", "worker", "producer", "vault", "log", "retry", "connections", "flows"];
 const SYSTEMS: [&str; 3] = ["epicor", "hubspot", "adobe"];
 /// Keys that somebody who wants to write a secret would use.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 15] = [
     "password",
     "passwd",
     "secret",
@@ -34,6 +32,11 @@ const SECRETS: [&str; 10] = [
     "apikey",
     "client_secret",
     "client_id",
+    "consumer_key",
+    "consumer_secret",
+    "token_secret",
+    "webhook_secret",
+    "webhook_secret_next",
 ];
 
 /// Reads a document.
@@ -67,8 +70,11 @@ impl<'a> Reading<'a> {
             log: self.section("log"),
             retry: self.section("retry"),
             connections: self.named("connections", Self::connection),
-            flows: self
-                .named("flows", |reading, path, table| reading.fields::<FlowSettings>(path, table, &flow_example())),
+            flows: self.named("flows", |reading, path, table| {
+                let mut table = table.clone();
+                reading.flow_options(path, &mut table);
+                reading.fields::<FlowSettings>(path, &table, &flow_example())
+            }),
         }
     }
 
@@ -166,6 +172,7 @@ impl<'a> Reading<'a> {
                 self.fields::<HubspotConnection>(path, &rest, &Table::new()).map(Connection::Hubspot)
             }
             Some(Value::String(system)) if system == "adobe" => {
+                self.adobe_sections(path, &mut rest);
                 self.fields::<AdobeConnection>(path, &rest, &adobe_example()).map(Connection::Adobe)
             }
             Some(other) => {
@@ -215,6 +222,18 @@ impl<'a> Reading<'a> {
 
     /// Reads a struct. `example` holds exactly the keys that are needed, with values that are right.
     fn fields<T: DeserializeOwned>(&mut self, path: &[String], table: &Table, example: &Table) -> Option<T> {
+        let good = self.good_keys::<T>(path, table, example);
+        match T::deserialize(Value::Table(good)) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.errors.push(self.document.error(path, in_words(error.message()), "see deploy/example.toml"));
+                None
+            }
+        }
+    }
+
+    /// What of `table` is right for a struct, with the example's values where a needed key is wrong or missing. All else is noted.
+    pub(super) fn good_keys<T: DeserializeOwned>(&mut self, path: &[String], table: &Table, example: &Table) -> Table {
         let known = field_names::<T>();
         let mut good = example.clone();
         for (key, value) in table {
@@ -236,13 +255,7 @@ impl<'a> Reading<'a> {
             key_path.push(key.clone());
             self.errors.push(self.document.error(&key_path, "is missing", fix_for(key)));
         }
-        match T::deserialize(Value::Table(good)) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.errors.push(self.document.error(path, in_words(error.message()), "see deploy/example.toml"));
-                None
-            }
-        }
+        good
     }
 
     fn fitting<T: DeserializeOwned>(
@@ -280,8 +293,16 @@ impl<'a> Reading<'a> {
         self.errors.push(self.document.error(path, problem, fix));
     }
 
-    fn not_a_table(&mut self, path: &[String], found: &Value) {
-        let name = path.join(".");
+    /// Errors noted so far.
+    pub(super) fn noted(&self) -> usize {
+        self.errors.len()
+    }
+
+    pub(super) fn not_a_table(&mut self, path: &[String], found: &Value) {
+        let bare = |part: &String| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let name: Vec<String> =
+            path.iter().map(|part| if bare(part) { part.clone() } else { format!("\"{part}\"") }).collect();
+        let name = name.join(".");
         let problem = format!("is {}, not a section", kind_of(found.type_str()));
         self.errors.push(self.document.error(path, problem, format!("write it as [{name}] with keys below")));
     }
@@ -305,68 +326,13 @@ fn fix_for(key: &str) -> &'static str {
         }
         "base_url" => "set the whole address, such as base_url = \"https://erp.example.com/EpicorERP\"",
         "lease" | "shutdown_deadline" | "ready_within" | "base" | "cap" | "timeout" | "lag" | "overlap" | "every"
-        | "jitter" | "full_every" => "write a number and a unit in quotes, such as \"30s\", \"5m\" or \"1h30m\"",
+        | "jitter" | "full_every" | "order_wait" | "invoice_wait" | "remember" => {
+            "write a number and a unit in quotes, such as \"30s\", \"5m\" or \"1h30m\""
+        }
         "from" | "to" => "set the name of a connection of this file",
         "auth" => {
             "set \"basic\", \"token_resource\" or { oauth2 = { token_url = \"https://…\" } } for Epicor, \"static_token\" or \"oauth2\" for HubSpot"
         }
         _ => "see the key in deploy/example.toml",
-    }
-}
-
-/// The needed keys of an Epicor connection.
-pub(super) fn epicor_example() -> Table {
-    toml! {
-        base_url = "https://erp.example.com/EpicorERP"
-        company = "EPIC06"
-    }
-}
-
-/// The needed keys of a connection to Adobe Commerce.
-pub(super) fn adobe_example() -> Table {
-    toml! {
-        base_url = "https://shop.example.com"
-        edition = "paas"
-    }
-}
-
-/// The needed keys of a flow.
-pub(super) fn flow_example() -> Table {
-    toml! {
-        from = "from"
-        to = "to"
-    }
-}
-
-/// Names of the fields of a struct, as its `Deserialize` asks for them: so that no list has to repeat them.
-pub(super) fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
-    let mut names: &'static [&'static str] = &[];
-    // The probe always ends with an error, after it was told the names.
-    let _ = T::deserialize(Probe(&mut names));
-    names
-}
-
-struct Probe<'a>(&'a mut &'static [&'static str]);
-
-impl<'de> Deserializer<'de> for Probe<'_> {
-    type Error = value::Error;
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        fields: &'static [&'static str],
-        _visitor: V,
-    ) -> Result<V::Value, value::Error> {
-        *self.0 = fields;
-        Err(value::Error::custom("only the names were wanted"))
-    }
-
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, value::Error> {
-        Err(value::Error::custom("not a struct"))
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }

@@ -5,7 +5,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{
-    reading::{epicor_example, field_names, flow_example},
+    field_names::field_names,
+    needed::{account_rule_example, adobe_example, epicor_example, flow_example, webhook_example},
     *,
 };
 
@@ -59,6 +60,10 @@ fn compare<T: Serialize + DeserializeOwned>(name: &str, shown: &Table, all: &Tab
     }
 }
 
+fn section_of(table: &Table, path: &[&str]) -> Table {
+    path.iter().fold(table.clone(), |table, key| table[*key].as_table().unwrap().clone())
+}
+
 #[test]
 fn the_example_file_and_the_types_agree_both_ways() {
     let shown: Table = toml::from_str(EXAMPLE).unwrap();
@@ -71,12 +76,9 @@ fn the_example_file_and_the_types_agree_both_ways() {
         .collect();
     let all: Table = toml::from_str(&uncommented.join("\n")).unwrap();
     let none = Table::new();
-    let section = |table: &Table, path: &[&str]| -> Table {
-        path.iter().fold(table.clone(), |table, key| table[*key].as_table().unwrap().clone())
-    };
     macro_rules! same {
         ($type:ty, $needed:expr, $($key:expr),+) => {
-            compare::<$type>([$($key),+].join(".").as_str(), &section(&shown, &[$($key),+]), &section(&all, &[$($key),+]), $needed)
+            compare::<$type>([$($key),+].join(".").as_str(), &section_of(&shown, &[$($key),+]), &section_of(&all, &[$($key),+]), $needed)
         };
     }
     same!(RedisSettings, &none, "redis");
@@ -88,19 +90,57 @@ fn the_example_file_and_the_types_agree_both_ways() {
     same!(RetrySettings, &none, "retry");
     same!(EpicorConnection, &epicor_example(), "connections", "epicor-main");
     same!(HubspotConnection, &none, "connections", "hubspot-main");
-    same!(FlowSettings, &flow_example(), "flows", "epicor_to_hubspot::vendors");
+    same!(WebhookEndpoint, &webhook_example(), "connections", "shop-main", "webhook");
+    same!(AdobeIms, &none, "connections", "shop-cloud", "ims");
+    same!(VendorOptions, &none, "flows", "epicor_to_adobe::vendors", "vendors");
+    same!(PurchaseOrderOptions, &none, "flows", "epicor_to_adobe::purchase_orders", "purchase_orders");
+    same!(GlOptions, &none, "flows", "epicor_to_adobe::purchase_orders", "purchase_orders", "gl");
+    same!(ApInvoiceOptions, &none, "flows", "epicor_to_adobe::ap_invoices", "ap_invoices");
+    same!(CompanyOptions, &none, "flows", "adobe_to_epicor::companies", "companies");
+    same!(RequisitionOptions, &none, "flows", "adobe_to_epicor::requisitions", "requisitions");
+    same!(InvoiceEntryOptions, &none, "flows", "adobe_to_epicor::invoices", "invoices");
+    // No single one may have all keys: some belong to one edition, or to one kind of flow.
+    let merged = |table: &Table, section: &str, names: &[&str]| -> Table {
+        let mut merged = Table::new();
+        for name in names {
+            for (key, value) in section_of(table, &[section, name]) {
+                merged.entry(key).or_insert(value);
+            }
+        }
+        merged
+    };
+    let shops = ["shop-main", "shop-cloud"];
+    let (some, every) = (merged(&shown, "connections", &shops), merged(&all, "connections", &shops));
+    compare::<AdobeConnection>("connections.shop", &some, &every, &adobe_example());
+    let flows: Vec<&str> = std::iter::once("epicor_to_hubspot::vendors").chain(FLOW_KINDS).collect();
+    let (some, every) = (merged(&shown, "flows", &flows), merged(&all, "flows", &flows));
+    compare::<FlowSettings>("flows", &some, &every, &flow_example());
+    let rule = field_names::<AccountRule>();
+    assert!(rule.iter().all(|key| EXAMPLE.contains(&format!("{key} = "))), "{rule:?}");
+    assert_eq!(rule.len(), account_rule_example().len());
     let sections: Table = Table::try_from(Settings::default()).unwrap();
     assert_eq!(all.keys().collect::<Vec<_>>(), sections.keys().collect::<Vec<_>>());
 }
 
+/// What a section or key of a second flow means stands with the first one that has it.
 #[test]
 fn every_key_of_the_example_file_is_explained() {
     let lines: Vec<&str> = EXAMPLE.lines().collect();
-    let second_flow = lines.iter().position(|line| line.contains("::customers\"]")).unwrap();
-    for (place, line) in lines[..second_flow].iter().enumerate() {
-        let key = line.trim_start_matches('#');
-        if !line.starts_with("# ") && key.contains(" = ") && !key.starts_with("system") {
+    let mut of_flows = std::collections::BTreeSet::new();
+    let mut section = "";
+    for (place, line) in lines.iter().enumerate() {
+        if line.starts_with('[') {
+            section = line;
             assert!(lines[place - 1].starts_with("# "), "{line} has no comment");
+        }
+        let Some((key, _)) = line.trim_start_matches('#').split_once(" = ") else { continue };
+        if line.starts_with("# ") || key == "system" {
+            continue;
+        }
+        let known = !of_flows.insert(key) && section.starts_with("[flows.");
+        assert!(known || lines[place - 1].starts_with("# "), "{section} {line} has no comment");
+        if !section.starts_with("[flows.") {
+            of_flows.remove(key);
         }
     }
 }

@@ -53,6 +53,7 @@ pub(super) fn kind_of(found: &str) -> String {
 
 fn wanted_in_words(wanted: &str) -> String {
     let words = match wanted {
+        _ if wanted.contains("Decimal") => "a number such as 0.05, bare or in quotes",
         "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" => "a whole number",
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",
