@@ -52,7 +52,7 @@ pub fn purchase_order(
         base_currency: header.text("BaseCurrencyID")?,
         exchange_rate: header.decimal("ExchangeRate")?,
         vendor_reference: header.text("VendorRefNum")?,
-        charges: header.amount("DocTotalCharges", "TotalCharges")?,
+        charges: header.amount("DocTotalMisc", "TotalMiscCharges")?,
         tax: header.amount("DocTotalTax", "TotalTax")?,
         total: header.amount("DocTotalOrder", "TotalOrder")?,
         lines,
