@@ -282,7 +282,8 @@ fn sum(amounts: impl IntoIterator<Item = Amount>) -> Result<Amount, MappingProbl
 fn key(field: &str, limit: usize, text: String) -> Result<String, MappingProblem> {
     let fitted = columns::fit(&text, limit);
     if fitted.cut || fitted.replaced {
-        let message = format!("the shop cannot keep this key: it has room for {limit} characters, and none beyond 3 bytes.");
+        let message =
+            format!("the shop cannot keep this key: it has room for {limit} characters, and none beyond 3 bytes.");
         return Err(problem("KEY_TOO_LONG", field, message));
     }
     Ok(text)

@@ -132,10 +132,14 @@ impl LiveOrder {
 }
 
 /// Quantity and all amounts of a line, in both currencies, with and without tax.
-pub(super) fn put_amounts(write: &mut OrderLineWrite, quantity: Decimal, price: Amount, row_total: Amount, tax: Amount) {
-    let each = |amount: Decimal| {
-        shares::round(amount.checked_div(quantity).unwrap_or_default(), DECIMALS).normalize()
-    };
+pub(super) fn put_amounts(
+    write: &mut OrderLineWrite,
+    quantity: Decimal,
+    price: Amount,
+    row_total: Amount,
+    tax: Amount,
+) {
+    let each = |amount: Decimal| shares::round(amount.checked_div(quantity).unwrap_or_default(), DECIMALS).normalize();
     let priced = Amount { doc: price.doc + each(tax.doc), base: price.base + each(tax.base) };
     let whole = Amount { doc: row_total.doc + tax.doc, base: row_total.base + tax.base };
     write.qty_ordered = Some(Wire(quantity));

@@ -120,20 +120,14 @@ pub(super) fn draft(
             if line.releases.is_empty() { vec![None] } else { line.releases.iter().map(Some).collect() };
         let counts = |release: &Option<&Release>| !void && !release.is_some_and(|release| release.void);
         let quantity = |release: &Option<&Release>| release.map_or(line.quantity, |release| release.quantity);
-        let weights: Vec<Decimal> = releases
-            .iter()
-            .map(|release| if counts(release) { quantity(release) } else { Decimal::ZERO })
-            .collect();
+        let weights: Vec<Decimal> =
+            releases.iter().map(|release| if counts(release) { quantity(release) } else { Decimal::ZERO }).collect();
         let split = |amount: Decimal| shares::split(amount, &weights);
         let row_totals = if void {
             vec![Amount::default(); releases.len()]
         } else {
             let extended = exact(line.extended, "ExtCost")?;
-            split(extended.doc)
-                .into_iter()
-                .zip(split(extended.base))
-                .map(|(doc, base)| Amount { doc, base })
-                .collect()
+            split(extended.doc).into_iter().zip(split(extended.base)).map(|(doc, base)| Amount { doc, base }).collect()
         };
         for (release, row_total) in releases.iter().zip(row_totals) {
             let number = release.map_or(0, |release| release.number);
@@ -184,8 +178,10 @@ impl Text {
         let number = line.number;
         let part = filled(line.part.as_deref()).or_else(|| filled(line.vendor_part.as_deref()));
         let sku = match part {
-            Some(part) => key("PartNum", columns::TEXT, one_line(part))
-                .map_err(|problem| MappingProblem { message: format!("line {number}: {}", problem.message), ..problem })?,
+            Some(part) => key("PartNum", columns::TEXT, one_line(part)).map_err(|problem| MappingProblem {
+                message: format!("line {number}: {}", problem.message),
+                ..problem
+            })?,
             // A line of text has no part; the shop wants something that people recognise.
             None => format!("PO{}-{number}", order.number),
         };
@@ -213,10 +209,9 @@ fn checked(line: &OrderLine, remarks: &mut Vec<String>) -> Result<(), MappingPro
         return Err(problem("AMOUNT_TOO_LARGE", "OrderQty", message));
     }
     let computed = line.computed(2).unwrap_or(line.extended);
-    for (ours, theirs, column) in [
-        (computed.doc, line.extended.doc, "DocExtCost"),
-        (computed.base, line.extended.base, "ExtCost"),
-    ] {
+    for (ours, theirs, column) in
+        [(computed.doc, line.extended.doc, "DocExtCost"), (computed.base, line.extended.base, "ExtCost")]
+    {
         if (ours - theirs).abs() > CENT {
             remarks.push(format!(
                 "line {number}: {column} is {}, quantity and price give {}; Epicor's amount counts",

@@ -51,7 +51,8 @@ pub fn mirror(live: &LiveOrder, read: &Order, attributes: bool) -> Result<Mirror
         match read.line(&line.ext_order_item_id) {
             None if line.void => {}
             None => {
-                let what = format!("line {} added: {} for {}", line.ext_order_item_id, line.quantity, both(line.row_total));
+                let what =
+                    format!("line {} added: {} for {}", line.ext_order_item_id, line.quantity, both(line.row_total));
                 work.mirror.differences.push(what);
                 work.mirror.adds = true;
                 sums.add(line.row_total, line.tax, line.quantity);
@@ -61,7 +62,11 @@ pub fn mirror(live: &LiveOrder, read: &Order, attributes: bool) -> Result<Mirror
             Some(found) => {
                 let wanted = wanted(line, found);
                 let invoiced = Invoiced::of(found);
-                sums.add(minus(wanted.row_total, invoiced.row), minus(wanted.tax, invoiced.tax), wanted.quantity - invoiced.quantity);
+                sums.add(
+                    minus(wanted.row_total, invoiced.row),
+                    minus(wanted.tax, invoiced.tax),
+                    wanted.quantity - invoiced.quantity,
+                );
                 items.extend(work.changed(live, line, found, wanted, forced, attributes)?);
             }
         }
@@ -213,7 +218,9 @@ impl Work {
         let mut seen = Vec::new();
         let mut items = Vec::new();
         for found in read.items.iter().flatten() {
-            let Some(name) = found.ext_order_item_id.as_deref().filter(|name| name.starts_with(&prefix)) else { continue };
+            let Some(name) = found.ext_order_item_id.as_deref().filter(|name| name.starts_with(&prefix)) else {
+                continue;
+            };
             let is_double = seen.contains(&name);
             seen.push(name);
             let is_known = live.lines.iter().any(|line| line.ext_order_item_id == name);
@@ -355,7 +362,8 @@ fn is_shown(found: &OrderLine, wanted: Amount) -> bool {
     let one = |shown: Option<Wire>, price: Option<Wire>, wanted: Decimal| {
         let shown = number(shown);
         let unit = wanted.checked_div(quantity).unwrap_or(wanted);
-        let may_be_unit = quantity != Decimal::ONE && (shown == number(price) || shown == shares::round(unit, DECIMALS));
+        let may_be_unit =
+            quantity != Decimal::ONE && (shown == number(price) || shown == shares::round(unit, DECIMALS));
         shown == wanted || may_be_unit
     };
     one(found.row_total, found.price, wanted.doc) && one(found.base_row_total, found.base_price, wanted.base)

@@ -52,7 +52,8 @@ impl Note {
 /// Terms and the like, one per line.
 pub(super) fn facts(order: &PurchaseOrder, remarks: &[String], adapting: &mut Adapting) -> Vec<String> {
     let code_and_words = |code: &Option<String>, words: &Option<String>| {
-        let parts: Vec<String> = [words, code].into_iter().filter_map(|part| filled(part.as_deref())).map(one_line).collect();
+        let parts: Vec<String> =
+            [words, code].into_iter().filter_map(|part| filled(part.as_deref())).map(one_line).collect();
         match parts.as_slice() {
             [words, code] if words != code => Some(format!("{words} ({code})")),
             [one, ..] => Some(one.clone()),
@@ -78,18 +79,15 @@ pub(super) fn facts(order: &PurchaseOrder, remarks: &[String], adapting: &mut Ad
 pub(super) fn notes(order: &PurchaseOrder, facts: &[String]) -> Vec<Note> {
     let about = Note { heading: format!("Epicor purchase order {}", order.number), body: facts.join("\n") };
     let dates = Note { heading: format!("Dates and receipts of purchase order {}", order.number), body: dates(order) };
-    [about, dates]
-        .map(|note| Note { body: mlc_adobe::columns::fit(&note.body, LONGEST).text, ..note })
-        .to_vec()
+    [about, dates].map(|note| Note { body: mlc_adobe::columns::fit(&note.body, LONGEST).text, ..note }).to_vec()
 }
 
 fn dates(order: &PurchaseOrder) -> String {
     let day = |name: &str, day: Option<chrono::NaiveDate>| day.map(|day| format!("{name} {day}"));
     let standing = [(!order.open, "closed in Epicor"), (order.held, "on hold in Epicor")];
-    let whole = standing
-        .into_iter()
-        .filter_map(|(is_so, text)| is_so.then(|| text.to_owned()))
-        .chain([day("ordered", order.ordered), day("due", order.due), day("promised", order.promised)].into_iter().flatten());
+    let whole = standing.into_iter().filter_map(|(is_so, text)| is_so.then(|| text.to_owned())).chain(
+        [day("ordered", order.ordered), day("due", order.due), day("promised", order.promised)].into_iter().flatten(),
+    );
     let mut lines = vec![listed("Order", whole)];
     for line in &order.lines {
         for release in &line.releases {
@@ -101,7 +99,8 @@ fn dates(order: &PurchaseOrder) -> String {
                 day("promised", release.promised),
                 received,
             ];
-            lines.push(listed(&format!("Line {} release {}", line.number, release.number), parts.into_iter().flatten()));
+            lines
+                .push(listed(&format!("Line {} release {}", line.number, release.number), parts.into_iter().flatten()));
         }
     }
     lines.join("\n")

@@ -67,7 +67,8 @@ pub(super) fn party(
     let from = &vendor.address;
     let lines = [&from.line1, &from.line2, &from.line3];
     let lines: Vec<&str> = lines.into_iter().filter_map(|line| filled(line.as_deref())).collect();
-    let street = part(Some(&lines.join("\n").replace('\n', ", ")).filter(|_| !lines.is_empty()).map(String::as_str), "street");
+    let street =
+        part(Some(&lines.join("\n").replace('\n', ", ")).filter(|_| !lines.is_empty()).map(String::as_str), "street");
     let city = part(from.city.as_deref(), "city");
     let postcode = part(from.postal_code.as_deref(), "post code");
     let telephone = part(vendor.phone.as_deref(), "telephone");
@@ -83,8 +84,7 @@ pub(super) fn party(
             company,
             street: street.map(|street| vec![street]),
             city,
-            region: filled(from.state.as_deref())
-                .map(|state| adapting.fit(&one_line(state), columns::TEXT, "region")),
+            region: filled(from.state.as_deref()).map(|state| adapting.fit(&one_line(state), columns::TEXT, "region")),
             postcode,
             country_id: country_id.map(str::to_owned),
             telephone,

@@ -17,6 +17,7 @@ mod processes;
 mod registry;
 mod secrets_stay_hidden;
 mod shop_house;
+mod shop_orders;
 mod stopping;
 mod trouble;
 mod updates;
