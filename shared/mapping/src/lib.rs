@@ -8,6 +8,8 @@ mod email;
 mod problem;
 mod properties;
 mod purchase_order_to_order;
+mod shop_invoice_to_ap_invoice;
+mod shop_order_to_requisition;
 mod text;
 mod vendor_to_company;
 mod website;
@@ -18,5 +20,12 @@ pub use customer_to_company::customer_to_company;
 pub use problem::MappingProblem;
 pub use purchase_order_to_order::{
     DraftLine, LiveOrder, Mirror, Note, OrderDraft, OrderRules, VoidOrder, mirror, mirror_void, purchase_order_to_order,
+};
+pub use shop_invoice_to_ap_invoice::{
+    InvoiceEntryRules, ap_invoice_marker, ap_invoice_number, is_ap_invoice_marker, mirrored_purchase_order,
+    shop_invoice_to_ap_invoice,
+};
+pub use shop_order_to_requisition::{
+    MappedRequisition, RequisitionRules, requisition_marker, shop_order_to_requisition,
 };
 pub use vendor_to_company::vendor_to_company;

@@ -21,6 +21,16 @@ pub(crate) fn one_line(text: &str) -> String {
     line.trim().to_owned()
 }
 
+/// The text within so many characters, and whether it was cut. The cut shows as `…`. Not for keys: a cut key is another key.
+pub(crate) fn cut(text: &str, characters: usize) -> (String, bool) {
+    if text.chars().count() <= characters {
+        return (text.to_owned(), false);
+    }
+    let mut kept: String = text.chars().take(characters.saturating_sub(1)).collect();
+    kept.push('…');
+    (kept, true)
+}
+
 /// Whether a character leaves a mark. Joiners and direction marks are good within a word, but are no word by themselves.
 fn is_visible(c: char) -> bool {
     let leaves_no_mark = matches!(
@@ -55,6 +65,12 @@ mod tests {
             assert_eq!(filled(Some(text)), None, "{text:?}");
         }
         assert_eq!(filled(Some(" A\u{200D}B ")), Some("A\u{200D}B"));
+    }
+
+    #[test]
+    fn a_cut_shows() {
+        assert_eq!(cut("日本語", 3), ("日本語".to_owned(), false));
+        assert_eq!(cut("日本語x", 3), ("日本…".to_owned(), true));
     }
 
     #[test]
