@@ -8,6 +8,7 @@ mod jobs;
 mod open;
 mod order_lock;
 mod registry;
+mod shop_invoices;
 
 pub use context::Context;
 pub use open::{OpenError, open, open_with_keys};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use mlc_adobe::{Invoice, Order, OrderLine, wire::Amount};
-use mlc_model::{CompanyCode, GlCoding, NewApInvoice, NewApInvoiceLine, PurchaseOrderRef, round_half_up};
+use mlc_model::{
+    CompanyCode, GlCoding, NewApInvoice, NewApInvoiceLine, PurchaseOrderRef, order_increment_prefix, round_half_up,
+};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
@@ -191,7 +193,7 @@ pub fn is_ap_invoice_marker(comment: &str) -> bool {
 
 /// The purchase order that an order of the shop mirrors: `EPIC06-PO-50231` → 50231.
 pub fn mirrored_purchase_order(increment_id: &str, company: &CompanyCode) -> Option<i64> {
-    let prefix = format!("{company}-PO-");
+    let prefix = order_increment_prefix(company);
     let text = increment_id.trim();
     let (start, number) = text.split_at_checked(prefix.len())?;
     let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());

@@ -1,5 +1,6 @@
 //! Adobe Commerce → Epicor Kinetic.
 
 pub(crate) mod companies;
+mod entry;
 pub(crate) mod invoices;
 pub(crate) mod requisitions;
