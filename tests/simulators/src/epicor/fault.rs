@@ -48,6 +48,7 @@ pub enum FaultKind {
     ODataError400,
     ResetBefore,
     ResetAfter,
+    HangAfter,
     TruncatedJson,
     WrongTypes,
     NullKeys,
@@ -75,7 +76,7 @@ pub struct Fault {
     /// Matching calls that pass unharmed first.
     #[serde(default)]
     pub after: u64,
-    /// Length of `delay_20s` when not 20,000.
+    /// Length of `delay_20s` and `hang_after` when not 20,000.
     #[serde(default)]
     pub delay_ms: Option<u64>,
     /// Characters of `huge_string` when not 10 MB.
@@ -171,6 +172,11 @@ impl Fault {
             _ => return None,
         };
         Some(refusal.response(false, correlation))
+    }
+
+    /// How long the answer is held back once the call took effect.
+    pub(crate) fn hang(&self) -> Option<Duration> {
+        (self.kind == FaultKind::HangAfter).then(|| Duration::from_millis(self.delay_ms.unwrap_or(20_000)))
     }
 
     /// How long the call waits first.

@@ -105,6 +105,9 @@ async fn observed(shared: &Arc<Shared>, wire: &Wire, call: &Call) -> Response<Bo
         }
     }
     let response = answered(shared, call, fault.as_ref(), in_flight);
+    if let Some(hang) = fault.as_ref().and_then(Fault::hang) {
+        tokio::time::sleep(hang).await;
+    }
     let status = match fault.map(|fault| fault.kind) {
         Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => {
             wire.cut();
