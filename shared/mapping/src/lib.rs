@@ -8,10 +8,13 @@ mod email;
 mod problem;
 mod properties;
 mod purchase_order_to_order;
+mod shared_values;
 mod shop_invoice_to_ap_invoice;
 mod shop_order_to_requisition;
 mod text;
+mod vendor_master;
 mod vendor_to_company;
+mod vendor_to_shop;
 mod website;
 
 pub use company::CompanyRules;
@@ -21,6 +24,7 @@ pub use problem::MappingProblem;
 pub use purchase_order_to_order::{
     DraftLine, LiveOrder, Mirror, Note, OrderDraft, OrderRules, VoidOrder, mirror, mirror_void, purchase_order_to_order,
 };
+pub use shared_values::{Placeholders, SharedValues, is_form_of, value_print, vendor_columns};
 pub use shop_invoice_to_ap_invoice::{
     InvoiceEntryRules, ap_invoice_marker, ap_invoice_number, is_ap_invoice_marker, mirrored_purchase_order,
     shop_invoice_to_ap_invoice,
@@ -28,4 +32,6 @@ pub use shop_invoice_to_ap_invoice::{
 pub use shop_order_to_requisition::{
     MappedRequisition, RequisitionRules, requisition_marker, shop_order_to_requisition,
 };
+pub use vendor_master::{Agreed, PullPlan, PushPlan, Seen};
 pub use vendor_to_company::vendor_to_company;
+pub use vendor_to_shop::{ShopVendor, ShopVendorRules, reseller_id, vendor_number, vendor_to_shop};

@@ -86,7 +86,7 @@ pub(super) fn party(
             city,
             region: filled(from.state.as_deref()).map(|state| adapting.fit(&one_line(state), columns::TEXT, "region")),
             postcode,
-            country_id: country_id.map(str::to_owned),
+            country_id,
             telephone,
             email: Some(email.clone()),
             ..Address::default()
