@@ -16,7 +16,7 @@ use mlc_runtime::{
 };
 
 use crate::capabilities::KnownShops;
-use crate::flows::{Rules, epicor_to_adobe::ShopRules};
+use crate::flows::{Rules, epicor_to_adobe::ShopRules, vendor_master};
 
 /// How long a job waits when Redis cannot store what it did.
 const REDIS_PAUSE: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
@@ -85,6 +85,7 @@ impl Context {
             settings: self.flow(flow)?.clone(),
             connection: self.connections.adobe_settings(to)?.clone(),
             company: self.epicor_settings(from)?.company.clone(),
+            shop_owns: vendor_master::shop_owns(&self.settings, from, to),
         })
     }
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
-use mlc_model::{ConnectionId, FlowId, NewApInvoice, RecordKey, Requisition, SharedField};
+use mlc_model::{ConnectionId, Fingerprint, FlowId, NewApInvoice, RecordKey, Requisition, SharedField};
 use mlc_queue::{Job, Lane, UniqueKey};
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,8 @@ pub enum PullStep {
         values: BTreeMap<SharedField, String>,
         /// When the company was read: a later reading wins.
         read_at: DateTime<Utc>,
+        /// Fingerprint of all that both sides keep, as it was read.
+        seen: Fingerprint,
     },
 }
 

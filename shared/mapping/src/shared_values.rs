@@ -7,6 +7,7 @@ use mlc_adobe::{
     columns::{TEXT, fit},
 };
 use mlc_model::{Address, Fault, Fingerprint, RecordKey, SharedField, Vendor};
+use serde::Serialize;
 
 use crate::text::{filled, one_line};
 
@@ -36,7 +37,8 @@ impl Placeholders {
 
 /// The shared fields of one vendor, each as a text in one form: blanks collapsed, placeholders of the shop empty, cut as the shop's column
 /// would. An address is its parts joined by line feeds: street, second street, town, state, post code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct SharedValues(BTreeMap<SharedField, String>);
 
 impl SharedValues {
@@ -75,11 +77,6 @@ impl SharedValues {
             (SharedField::TaxId, real(company.vat_tax_id.as_ref(), "")),
             (SharedField::Comment, real(company.comment.as_ref(), "")),
         ])
-    }
-
-    /// As a job carries them.
-    pub fn carried(values: &BTreeMap<SharedField, String>) -> Self {
-        Self(values.clone())
     }
 
     fn new(values: [(SharedField, String); 6]) -> Self {

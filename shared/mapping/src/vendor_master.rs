@@ -74,9 +74,9 @@ pub struct PullPlan {
 }
 
 impl Agreed {
-    /// Nothing is agreed on yet.
-    pub fn nothing(vendor: RecordKey) -> Self {
-        Self { vendor, fields: BTreeMap::new() }
+    /// Whom it is about.
+    pub fn vendor(&self) -> &RecordKey {
+        &self.vendor
     }
 
     /// As it was kept.

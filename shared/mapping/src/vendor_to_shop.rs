@@ -8,6 +8,8 @@ use mlc_adobe::{
 };
 use mlc_model::{CompanyCode, SharedField, Vendor};
 
+use serde::Serialize;
+
 use crate::{
     MappingProblem,
     country::country_code,
@@ -53,7 +55,7 @@ pub fn vendor_number(reseller_id: &str, company: &CompanyCode) -> Option<i64> {
 }
 
 /// A vendor as the shop wants it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShopVendor {
     /// Its number in Epicor.
     pub number: i64,

@@ -4,5 +4,6 @@ pub(crate) mod adobe_to_epicor;
 pub(crate) mod epicor_to_adobe;
 pub(crate) mod epicor_to_hubspot;
 mod rules;
+pub(crate) mod vendor_master;
 
 pub(crate) use rules::Rules;

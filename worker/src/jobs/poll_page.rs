@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// An open window that nobody has advanced for so long is given up: its pages stand on the dead-letter shelf or are gone.
-const STUCK_AFTER: TimeDelta = TimeDelta::minutes(15);
+pub(super) const STUCK_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// How long a page waits while the target's lane is full.
-const BACKPRESSURE_WAIT: TimeDelta = TimeDelta::seconds(2);
+pub(super) const BACKPRESSURE_WAIT: TimeDelta = TimeDelta::seconds(2);
 
 /// Runs one job.
 pub(crate) async fn run(context: &Context, job: PollPage, run: &JobContext) -> Outcome {

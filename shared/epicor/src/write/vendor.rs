@@ -32,6 +32,10 @@ pub struct VendorEdit {
     /// New values by Epicor's column names. A country is written by `CountryNum`, which Epicor's name of the country follows; no public
     /// source describes a way from a name or an ISO code to that number.
     pub columns: BTreeMap<String, ColumnValue>,
+    /// The version that the decision was made on: a row that somebody saved since is not written, and the answer is `stale_row` at once.
+    /// `None` edits whatever stands there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Version>,
 }
 
 /// What became of a vendor.
@@ -74,7 +78,8 @@ async fn update_vendor<W: Wire>(wire: &W, edit: &VendorEdit) -> Result<VendorUpd
             .with_code(code::COUNTRY_NOT_WRITABLE)
             .with_field(COUNTRY_NAME));
     }
-    let mut retries = RETRIES;
+    // Whoever expects a version has to look again himself.
+    let mut retries = if edit.expected.is_some() { 0 } else { RETRIES };
     loop {
         match try_once(wire, edit).await {
             Err(fault) if fault.code.as_deref() == Some(code::STALE_ROW) && retries > 0 => retries -= 1,
@@ -88,6 +93,14 @@ async fn try_once<W: Wire>(wire: &W, edit: &VendorEdit) -> Result<VendorUpdate, 
     let meant = |row: &DataRow| row.int("VendorNum") == Some(edit.number);
     let missing = || Fault::defect(VENDOR_GET.operation, "Epicor answered with another vendor than the one asked for.");
     let row = draft.dataset_mut().find_mut(TABLE, meant).ok_or_else(missing)?;
+    if let (Some(expected), Some(there)) = (edit.expected, row.version())
+        && expected != there
+    {
+        let message = "Somebody saved this vendor after it was read.";
+        return Err(
+            Fault::new(FaultKind::Transient, System::Epicor, VENDOR_GET.operation, message).with_code(code::STALE_ROW)
+        );
+    }
     let mut before = BTreeMap::new();
     let mut country = None;
     for (name, value) in &edit.columns {
@@ -117,8 +130,6 @@ async fn try_once<W: Wire>(wire: &W, edit: &VendorEdit) -> Result<VendorUpdate, 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
-    use mlc_model::FaultKind;
-
     use super::*;
     use crate::write::script::Script;
 
@@ -131,7 +142,8 @@ mod tests {
     }
 
     fn edit(name: &str) -> VendorEdit {
-        VendorEdit { number: 118, columns: BTreeMap::from([("Name".to_owned(), ColumnValue::text(name))]) }
+        let columns = BTreeMap::from([("Name".to_owned(), ColumnValue::text(name))]);
+        VendorEdit { number: 118, columns, expected: None }
     }
 
     #[tokio::test]
@@ -176,10 +188,22 @@ mod tests {
 
     #[tokio::test]
     async fn the_servers_own_columns_are_refused_before_anything_is_sent() {
-        let edit = VendorEdit { number: 118, columns: BTreeMap::from([("SysRevID".to_owned(), ColumnValue::Int(1))]) };
+        let columns = BTreeMap::from([("SysRevID".to_owned(), ColumnValue::Int(1))]);
+        let edit = VendorEdit { number: 118, columns, expected: None };
         assert_eq!(update_vendor(&Script::new(), &edit).await.unwrap_err().kind, FaultKind::Defect);
         let columns = BTreeMap::from([(COUNTRY_NAME.to_owned(), ColumnValue::text("Belgium"))]);
-        let fault = update_vendor(&Script::new(), &VendorEdit { number: 118, columns }).await.unwrap_err();
+        let fault = update_vendor(&Script::new(), &VendorEdit { number: 118, columns, expected: None }).await.unwrap_err();
         assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Rejected, Some(code::COUNTRY_NOT_WRITABLE)));
+    }
+
+    #[tokio::test]
+    async fn a_vendor_that_was_saved_since_it_was_read_is_not_written() {
+        let script = Script::new();
+        script.answer("GetByID", 200, &there(8));
+        let edit = VendorEdit { expected: Some(Version(7)), ..edit("New") };
+        let fault = update_vendor(&script, &edit).await.unwrap_err();
+        assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Transient, Some(code::STALE_ROW)));
+        assert!(script.sent("Update").is_empty());
+        assert_eq!(script.sent("GetByID").len(), 1);
     }
 }

@@ -50,7 +50,7 @@ async fn a_vendor_is_changed_and_an_equal_one_is_not_written() {
     let client = site.client(site.config()).await;
     let columns = BTreeMap::from([("Address2".to_owned(), ColumnValue::text("Gate 7"))]);
     let number = site.sim.store().rows("EPIC06", "Vendor")[0]["VendorNum"].as_i64().unwrap();
-    let edit = VendorEdit { number, columns };
+    let edit = VendorEdit { number, columns, expected: None };
     let VendorUpdate::Saved { version: Some(version), .. } = client.update_vendor(&edit).await.unwrap() else {
         panic!("not saved");
     };
@@ -81,7 +81,7 @@ async fn every_shared_field_of_a_vendor_is_written_and_read_back_with_the_extra_
         texts.iter().map(|(name, text)| ((*name).to_owned(), ColumnValue::text(*text))).collect();
     columns.insert("Inactive".to_owned(), ColumnValue::Flag(true));
     columns.insert("CountryNum".to_owned(), ColumnValue::Int(2));
-    let edit = VendorEdit { number, columns };
+    let edit = VendorEdit { number, columns, expected: None };
     let VendorUpdate::Saved { version: Some(version), before } = client.update_vendor(&edit).await.unwrap() else {
         panic!("not saved");
     };

@@ -4,10 +4,12 @@ mod ap_invoices;
 mod purchase_orders;
 mod vendors;
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use mlc_flow::{PushRecord, Record};
-use mlc_model::{CompanyCode, Fault, Fingerprint, RecordKey, TargetId};
-use mlc_queue::JobContext;
+use mlc_model::{CompanyCode, Fault, Fingerprint, RecordKey, SharedField, TargetId};
+use mlc_queue::{JobContext, Order};
 use mlc_runtime::settings::{AdobeConnection, FlowSettings};
 
 use crate::context::Context;
@@ -19,6 +21,8 @@ pub(crate) struct ShopRules {
     pub(crate) connection: AdobeConnection,
     /// The Epicor company that the records come from.
     pub(crate) company: CompanyCode,
+    /// Fields of vendors whose value in the shop counts.
+    pub(crate) shop_owns: BTreeSet<SharedField>,
 }
 
 impl ShopRules {
@@ -36,6 +40,8 @@ pub(crate) enum Landed {
         target: TargetId,
         /// Made by this job; otherwise it existed.
         created: bool,
+        /// What has to follow.
+        then: Vec<Order>,
     },
     /// Something else has to be there first. The job comes again; no attempt is used.
     Waits {
@@ -63,12 +69,14 @@ pub(crate) fn judge(record: &Record, rules: &ShopRules) -> Result<Option<Fingerp
     }
 }
 
-/// The orders of the shop that are touched, by their keys: nobody else may write them meanwhile.
+/// The orders or companies of the shop that are touched, by their keys: nobody else may write them meanwhile.
 pub(crate) fn touched_orders(record: &Record) -> Vec<RecordKey> {
     match record {
         Record::PurchaseOrder(order) => vec![order.key()],
         Record::ApInvoice(invoice) => ap_invoices::touched_orders(invoice),
-        Record::Vendor(_) | Record::Customer(_) | Record::Contact(_) => Vec::new(),
+        // What the other direction does to the same company must not happen meanwhile.
+        Record::Vendor(vendor) => vec![vendor.key()],
+        Record::Customer(_) | Record::Contact(_) => Vec::new(),
     }
 }
 

@@ -94,7 +94,7 @@ async fn write(
         }
     }
     match epicor_to_adobe::write(context, job, run, rules, record).await {
-        Ok(Landed::Written { target, created }) => {
+        Ok(Landed::Written { target, created, then }) => {
             let action = if created { Action::Created } else { Action::Updated };
             context.metrics.records(job.flow.as_str(), action.as_str(), 1);
             let delivery = Delivery {
@@ -108,7 +108,7 @@ async fn write(
                 at: context.clock.now(),
             };
             context.ledger.deliver(&job.flow, &[delivery]).await?;
-            Ok(Outcome::done())
+            Ok(Outcome::then(then))
         }
         Ok(Landed::Waits { thing, pause }) => {
             Ok(Outcome::Snooze { until: context.clock.now() + pause, why: SnoozeReason::WaitsFor(thing) })
