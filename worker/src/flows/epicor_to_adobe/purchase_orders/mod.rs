@@ -85,7 +85,7 @@ impl Work<'_> {
     }
 
     fn landed(&self, entity_id: i64, created: bool) -> Result<Landed, Fault> {
-        Ok(Landed::Written { target: target(entity_id)?, created })
+        Ok(Landed::Written { target: target(entity_id)?, created, then: Vec::new() })
     }
 
     /// Whether the ledger has this order delivered already. Not so after a crash between the shop's answer and the ledger's entry.
