@@ -3,6 +3,7 @@
 //! The first page of a pass counts the rows and spreads the rest over page jobs, which may run in parallel; when the pass turns out to be unstable,
 //! `close_window` starts another, and finally a walk by key.
 
+mod parts;
 mod plan;
 
 use chrono::TimeDelta;
@@ -13,7 +14,7 @@ use mlc_model::{ChangeField, Fault, FaultKind, Fingerprint, System, Window, Wind
 use mlc_queue::{JobContext, Order, Outcome, SnoozeReason, UniqueKey};
 use mlc_runtime::settings::EpicorConnection;
 
-use self::plan::unnumbered;
+use self::{parts::Beginning, plan::unnumbered};
 use super::page::{Digest, Scope, digest};
 use crate::{
     context::Context,
@@ -137,15 +138,25 @@ impl<'a> Source<'a> {
                 return Ok(Outcome::done());
             }
             // This very job opened it and died before it could hand its pages on.
-            return self.page(&row.window, row.pass, &first_start(row.mode), 0, None).await;
+            let (window, mode) = (row.window, row.mode);
+            let begins = matches!(self.beginning_of_parts(&window.change_field, extent).await?, Beginning::Now);
+            let outcome = self.page(&window, row.pass, &first_start(mode), 0, None).await?;
+            return self.followed_by_all_orders(outcome, begins);
         }
         let field = self.change_field().await?;
+        let begins = match self.beginning_of_parts(&field, extent).await? {
+            Beginning::Known => false,
+            Beginning::Now => true,
+            Beginning::Never => return self.followed_by_all_orders(Outcome::done(), true),
+            Beginning::Covered => return Ok(Outcome::done()),
+        };
         let Some(planned) = self.bounds(&field, extent).await? else { return Ok(Outcome::done()) };
         let row = self.open_window(purpose, field, planned.bounds, None).await?;
         if !self.is_mine(&row) {
             return Ok(Outcome::done());
         }
-        self.page(&row.window, row.pass, &first_start(row.mode), 0, planned.page).await
+        let outcome = self.page(&row.window, row.pass, &first_start(row.mode), 0, planned.page).await?;
+        self.followed_by_all_orders(outcome, begins)
     }
 
     fn is_mine(&self, row: &WindowRow) -> bool {

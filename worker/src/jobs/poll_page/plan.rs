@@ -12,7 +12,7 @@ impl Source<'_> {
     /// Freezes the bounds. `None` when nothing can have changed yet.
     pub(super) async fn bounds(&mut self, field: &ChangeField, extent: Extent) -> Result<Option<Planned>, Fault> {
         let checkpoint = match extent {
-            Extent::Incremental => self.context.ledger.checkpoint(&self.job.flow, self.job.entity.as_str()).await?,
+            Extent::Incremental => self.checkpoint().await?,
             Extent::Full | Extent::Since(_) => None,
         };
         let overlap = self.overlap();
@@ -24,12 +24,17 @@ impl Source<'_> {
                 let since = match (extent, checkpoint.map(|checkpoint| checkpoint.until)) {
                     (Extent::Since(at), _) => Some(at),
                     (_, Some(Mark::Time(at))) => Some(at - overlap),
+                    _ if self.listed.is_order_part() => Some(self.server_now().await? - overlap),
                     _ => None,
                 };
                 return self.instants_since(field, mode, since).await;
             }
         };
         Ok(Some(Planned { bounds, page: None }))
+    }
+
+    pub(super) async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {
+        Ok(self.context.ledger.checkpoint(&self.job.flow, self.job.entity.as_str()).await?)
     }
 
     async fn revisions(
@@ -50,7 +55,9 @@ impl Source<'_> {
 
     async fn all_revisions(&self) -> Result<Planned, Fault> {
         let until = self.client.newest(self.entity()).await?.revision.unwrap_or(0);
-        Ok(Planned { bounds: WindowBounds::Revision { since: None, until: Some(until) }, page: None })
+        // Of order parts only the newest row, which shows later that the source still knows it.
+        let since = self.listed.is_order_part().then_some(until - 1);
+        Ok(Planned { bounds: WindowBounds::Revision { since, until: Some(until) }, page: None })
     }
 
     /// Row versions from `since` on: the row that has it is read again, which shows that the source still knows it. What fits on one page was read in
