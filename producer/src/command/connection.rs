@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal as _, Read as _};
 use clap::{Args, Subcommand};
 use mlc_model::ConnectionId;
 use mlc_queue::Lane;
-use mlc_runtime::settings::{AdobeEdition, Connection as Configured, EpicorAuth, HubspotAuth};
+use mlc_runtime::settings::{
+    AdobeConnection, AdobeEdition, Connection as Configured, EpicorAuth, HubspotAuth, WebhookScheme,
+};
 use mlc_vault::{SecretInfo, SecretString};
 use serde_json::{Value, json};
 
@@ -37,7 +39,7 @@ pub(crate) enum Connection {
 pub(crate) struct SetSecret {
     /// The connection.
     connection: String,
-    /// The secret, such as api_key, user, password, token, client_id, client_secret, refresh_token.
+    /// The secret, such as api_key, user, password, token, client_id, client_secret, consumer_key, webhook_secret.
     name: String,
     /// Read it from standard input even at a terminal. One newline at the end is cut off.
     #[arg(long)]
@@ -58,8 +60,7 @@ async fn list(rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
     for (id, connection) in &rooms.settings.connections {
         let secrets = rooms.secrets.list(id).await?;
         let missing: Vec<&str> = needed_secrets(connection)
-            .iter()
-            .copied()
+            .into_iter()
             .filter(|name| !secrets.iter().any(|secret| secret.name == *name))
             .collect();
         let status = rooms.queue.lane(&Lane::from(id.clone())).await?;
@@ -136,20 +137,32 @@ fn possible_secrets(connection: &Configured) -> &'static [&'static str] {
 }
 
 /// The names without which this connection cannot work.
-fn needed_secrets(connection: &Configured) -> &'static [&'static str] {
+fn needed_secrets(connection: &Configured) -> Vec<&'static str> {
     match connection {
         Configured::Epicor(epicor) => match epicor.auth {
-            EpicorAuth::Basic | EpicorAuth::TokenResource => &["api_key", "user", "password"],
-            EpicorAuth::Oauth2(_) => &["api_key", "client_id", "client_secret"],
+            EpicorAuth::Basic | EpicorAuth::TokenResource => vec!["api_key", "user", "password"],
+            EpicorAuth::Oauth2(_) => vec!["api_key", "client_id", "client_secret"],
         },
         Configured::Hubspot(hubspot) => match hubspot.auth {
-            HubspotAuth::StaticToken => &["token"],
-            HubspotAuth::Oauth2 => &["client_id", "client_secret", "refresh_token"],
+            HubspotAuth::StaticToken => vec!["token"],
+            HubspotAuth::Oauth2 => vec!["client_id", "client_secret", "refresh_token"],
         },
-        Configured::Adobe(adobe) => match adobe.edition {
-            AdobeEdition::Paas => &["consumer_key", "consumer_secret", "token", "token_secret"],
-            AdobeEdition::Saas => &["client_id", "client_secret"],
-        },
+        Configured::Adobe(adobe) => {
+            let mut names = match adobe.edition {
+                AdobeEdition::Paas => vec!["consumer_key", "consumer_secret", "token", "token_secret"],
+                AdobeEdition::Saas => vec!["client_id", "client_secret"],
+            };
+            names.extend(webhook_secret(adobe));
+            names
+        }
+    }
+}
+
+/// The secret that deliveries to the connection's endpoint are checked with, where the scheme has one.
+pub(super) fn webhook_secret(adobe: &AdobeConnection) -> Option<&'static str> {
+    match adobe.webhook.as_ref()?.scheme {
+        WebhookScheme::HmacSha256 | WebhookScheme::StaticHeader => Some("webhook_secret"),
+        WebhookScheme::CommerceRsa | WebhookScheme::IoEventsRsa => None,
     }
 }
 

@@ -5,10 +5,10 @@ use mlc_adobe::AdobeNeeds;
 use mlc_flow::{Entity, flow_kind};
 use mlc_model::{ConnectionId, Fault, PingReport, Verdict};
 use mlc_queue::Lane;
-use mlc_runtime::settings::Connection;
+use mlc_runtime::settings::{AdobeConnection, Connection};
 use serde_json::{Value, json};
 
-use super::{Caller, check::address, lane};
+use super::{Caller, check::address, connection::webhook_secret, lane};
 use crate::{
     Exit, Failure, Rooms,
     output::{Output, instant, or_dash},
@@ -39,7 +39,7 @@ pub(crate) async fn run(command: Ping, caller: &Caller) -> Result<Exit, Failure>
         let report = match connection {
             Connection::Epicor(_) => ping_epicor(&rooms, &id).await?,
             Connection::Hubspot(_) => ping_hubspot(&rooms, &id, command.set_up).await?,
-            Connection::Adobe(_) => ping_adobe(&rooms, &id).await?,
+            Connection::Adobe(adobe) => ping_adobe(&rooms, &id, adobe).await?,
         };
         let verdict = report.worst();
         let works = verdict != Verdict::Bad;
@@ -133,7 +133,7 @@ async fn ping_hubspot(rooms: &Rooms, id: &ConnectionId, set_up: bool) -> Result<
     Ok(report)
 }
 
-async fn ping_adobe(rooms: &Rooms, id: &ConnectionId) -> Result<PingReport, Failure> {
+async fn ping_adobe(rooms: &Rooms, id: &ConnectionId, adobe: &AdobeConnection) -> Result<PingReport, Failure> {
     let client = match rooms.connections.adobe(id).await {
         Ok(client) => client,
         Err(fault) => return Ok(cannot_start(id, &fault)),
@@ -159,7 +159,19 @@ async fn ping_adobe(rooms: &Rooms, id: &ConnectionId) -> Result<PingReport, Fail
                 .any(|(name, flow)| flow.kind(name).as_str() == "epicor_to_adobe::vendors" && flow.vendors.sources),
         }
     };
-    Ok(client.ping(needs).await)
+    let mut report = client.ping(needs).await;
+    if let Some(webhook) = &adobe.webhook {
+        let secrets = rooms.secrets.list(id).await?;
+        match webhook_secret(adobe).filter(|name| !secrets.iter().any(|secret| secret.name == *name)) {
+            Some(missing) => report.bad(
+                "webhook",
+                format!("the secret {missing} is not set: every delivery is refused"),
+                format!("Run `mlc connection set-secret {id} {missing}`."),
+            ),
+            None => report.good("webhook", format!("/webhooks/adobe/{id} takes {}", webhook.scheme)),
+        }
+    }
+    Ok(report)
 }
 
 fn cannot_start(id: &ConnectionId, fault: &Fault) -> PingReport {

@@ -63,7 +63,7 @@ impl AdobeClient {
             self.check_right(&mut report, right).await;
         }
         match self.refresh_capabilities().await {
-            Ok(capabilities) => self.report_capabilities(&mut report, &capabilities, needs),
+            Ok(capabilities) => self.report_capabilities(&mut report, &capabilities),
             Err(fault) => report.warning("capabilities", fault.to_string(), fix_of(&fault)),
         }
         self.check_clock(&mut report).await;
@@ -90,7 +90,7 @@ impl AdobeClient {
         }
     }
 
-    fn report_capabilities(&self, report: &mut PingReport, capabilities: &Capabilities, needs: AdobeNeeds) {
+    fn report_capabilities(&self, report: &mut PingReport, capabilities: &Capabilities) {
         let config = self.config();
         match capabilities.store(config.store_id) {
             Some(store) => {
@@ -98,6 +98,23 @@ impl AdobeClient {
                     "store",
                     format!("{} (id {}), base currency {}", store.code, store.id, store.base_currency_code),
                 );
+                if config.store != "all" && config.store != store.code {
+                    report.warning(
+                        "store",
+                        format!("calls go to store view {}, orders into {}", config.store, store.code),
+                        "Let `store` and `store_id` name the same store view.",
+                    );
+                }
+                if store.website_id != config.website_id {
+                    report.warning(
+                        "web site",
+                        format!(
+                            "the store belongs to web site {}, customers to {}",
+                            store.website_id, config.website_id
+                        ),
+                        "Set `website_id` to the store's, unless customers belong to another one on purpose.",
+                    );
+                }
                 if !store.locale.starts_with("en") {
                     report.warning(
                         "language",
@@ -125,17 +142,7 @@ impl AdobeClient {
                 "Nothing stops; what the shop can do is found out call by call.",
             ),
         }
-        if !needs.orders && !needs.invoices {
-            return;
-        }
-        if capabilities.line_attributes {
-            report.good("custom attributes on lines", "GL codes go there and into additional_data");
-        } else {
-            report.good("custom attributes on lines", "not in this shop; GL codes go into additional_data only");
-        }
-        if needs.companies && capabilities.companies && !capabilities.company_attributes {
-            report.good("custom attributes of companies", "not in this shop; reseller_id and comment carry the keys");
-        }
+        report_abilities(report, capabilities);
     }
 
     async fn check_clock(&self, report: &mut PingReport) {
@@ -152,6 +159,31 @@ impl AdobeClient {
             report.good("clock", format!("within {} s of the shop's", seconds.abs().max(1)));
         }
     }
+}
+
+/// What the shop can do, needed or not: whoever plans a flow reads it here.
+fn report_abilities(report: &mut PingReport, capabilities: &Capabilities) {
+    let b2b = match (capabilities.companies, capabilities.company_attributes) {
+        (true, true) => "companies, which take custom attributes",
+        (true, false) => "companies without custom attributes; reseller_id and comment carry the keys",
+        (false, _) => "not in this shop: there are no companies",
+    };
+    report.good("B2B", b2b);
+    let sources = if capabilities.sources { "can be kept as supplier records" } else { "not in this shop" };
+    report.good("inventory sources", sources);
+    let lines = if capabilities.line_attributes {
+        "GL codes go there and into additional_data"
+    } else {
+        "not in this shop; GL codes go into additional_data only"
+    };
+    report.good("custom attributes on lines", lines);
+    let announcing = match (capabilities.webhooks, capabilities.events) {
+        (true, true) => "by webhooks and by I/O Events",
+        (true, false) => "by webhooks",
+        (false, true) => "by I/O Events",
+        (false, false) => "neither webhooks nor I/O Events are known to be installed",
+    };
+    report.good("announces changes", announcing);
 }
 
 fn rights(needs: AdobeNeeds) -> [Right; 10] {

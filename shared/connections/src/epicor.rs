@@ -66,6 +66,8 @@ pub(crate) fn config(
         let Some(entity) = flow.kind(id).as_str().rsplit("::").next().and_then(Entity::parse) else { continue };
         let columns = config.extra_columns.entry(entity).or_default();
         columns.extend(flow.fields.values().cloned());
+        // Set in flows of vendors alone.
+        columns.extend(flow.vendors.gl_dimension_column.clone());
         columns.sort();
         columns.dedup();
     }
@@ -96,11 +98,19 @@ mod tests {
             to = "hubspot-main"
             enabled = false
             fields = { credit = "CreditLimit" }
+            [connections.shop-main]
+            system = "adobe"
+            edition = "paas"
+            base_url = "https://shop.example.com"
+            [flows."epicor_to_adobe::vendors"]
+            from = "epicor-main"
+            to = "shop-main"
+            vendors = { gl_dimension_column = "Dimension_c" }
         "#;
         let all = Settings::parse("mlc.toml", text, []).unwrap();
         let id: ConnectionId = "epicor-main".parse().unwrap();
         let config = config(&id, all.connection(&id).unwrap().as_epicor().unwrap(), &all).unwrap();
-        assert_eq!(config.extra_columns[&Entity::Vendors], ["Region_c", "Tier_c"]);
+        assert_eq!(config.extra_columns[&Entity::Vendors], ["Dimension_c", "Region_c", "Tier_c"]);
         assert_eq!(config.extra_columns[&Entity::Customers], ["CreditLimit"]);
     }
 }

@@ -124,6 +124,17 @@ pub enum WebhookScheme {
     StaticHeader,
 }
 
+impl std::fmt::Display for WebhookScheme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::HmacSha256 => "hmac_sha256",
+            Self::CommerceRsa => "commerce_rsa",
+            Self::IoEventsRsa => "io_events_rsa",
+            Self::StaticHeader => "static_header",
+        })
+    }
+}
+
 fn default_store() -> String {
     "default".to_owned()
 }

@@ -84,8 +84,8 @@ fn check_webhook(id: &ConnectionId, webhook: &WebhookEndpoint, reading: &mut Rea
         ("keys_url", &[WebhookScheme::IoEventsRsa]),
     ] {
         if reading.is_set(&at(key)) && !owners.contains(&scheme) {
-            let owners: Vec<String> = owners.iter().map(|owner| format!("\"{}\"", name_of(*owner))).collect();
-            let problem = format!("does not belong to scheme = \"{}\"", name_of(scheme));
+            let owners: Vec<String> = owners.iter().map(|owner| format!("\"{owner}\"")).collect();
+            let problem = format!("does not belong to scheme = \"{scheme}\"");
             reading.wrong(&at(key), problem, format!("remove it, or set scheme = {}", owners.join(" or ")));
         }
     }
@@ -153,14 +153,5 @@ pub(super) fn check_shared_stores(settings: &Settings, reading: &mut Reading<'_>
         } else {
             seen.insert(store, id);
         }
-    }
-}
-
-fn name_of(scheme: WebhookScheme) -> &'static str {
-    match scheme {
-        WebhookScheme::HmacSha256 => "hmac_sha256",
-        WebhookScheme::CommerceRsa => "commerce_rsa",
-        WebhookScheme::IoEventsRsa => "io_events_rsa",
-        WebhookScheme::StaticHeader => "static_header",
     }
 }

@@ -20,6 +20,7 @@ mod secrets_stay_hidden;
 mod shop_house;
 mod shop_invoice_entry;
 mod shop_orders;
+mod shop_ping;
 mod shopper;
 mod stopping;
 mod trouble;
