@@ -98,8 +98,15 @@ pub fn mirror_void(_void: &VoidOrder, read: &Order) -> Mirror {
     let invoiced = InvoicedHeader::of(read);
     work.totals(read, invoiced.subtotal, invoiced.tax, invoiced.shipping);
     work.write.items = Some(items);
+    (work.write.state, work.write.status) = (Some(COMPLETE.0.to_owned()), Some(COMPLETE.1.to_owned()));
     work.done()
 }
+
+/// State and status of an order of which nothing is left to invoice. The shop moves it there with an invoice, but not when the last open line is
+/// cancelled.
+const COMPLETE: (&str, &str) = ("complete", "complete");
+/// State and status of an order that is over.
+const CLOSED: (&str, &str) = ("closed", "closed");
 
 #[derive(Default)]
 struct Work {
@@ -300,7 +307,8 @@ impl Work {
             ("canceled" | "complete", true) => Some(reopened(read)),
             ("closed", true) if !live.closed => Some(reopened(read)),
             ("closed" | "canceled" | "holded", _) => None,
-            (_, false) if live.closed => Some(("closed", "closed")),
+            (_, false) if live.closed => Some(CLOSED),
+            ("processing", false) => Some(COMPLETE),
             _ => None,
         };
         if let Some((to_state, to_status)) = to {
