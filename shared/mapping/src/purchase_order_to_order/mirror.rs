@@ -44,9 +44,9 @@ struct Wanted {
 /// A line whose data do not fit the shop.
 pub fn mirror(live: &LiveOrder, read: &Order, attributes: bool) -> Result<Mirror, MappingProblem> {
     let mut work = Work::default();
-    let forced = work.header_alone(live, read);
+    let sums = Sums::of(live, read);
+    let doubtful = pair(read.subtotal, read.base_subtotal) != plus(InvoicedHeader::of(read).subtotal, sums.row);
     let mut items = Vec::new();
-    let mut sums = Sums::default();
     for line in &live.lines {
         match read.line(&line.ext_order_item_id) {
             None if line.void => {}
@@ -55,20 +55,10 @@ pub fn mirror(live: &LiveOrder, read: &Order, attributes: bool) -> Result<Mirror
                     format!("line {} added: {} for {}", line.ext_order_item_id, line.quantity, both(line.row_total));
                 work.mirror.differences.push(what);
                 work.mirror.adds = true;
-                sums.add(line.row_total, line.tax, line.quantity);
                 items.push(live.new_line(line, attributes)?);
             }
             Some(found) if line.void => items.extend(work.voided(found)),
-            Some(found) => {
-                let wanted = wanted(line, found);
-                let invoiced = Invoiced::of(found);
-                sums.add(
-                    minus(wanted.row_total, invoiced.row),
-                    minus(wanted.tax, invoiced.tax),
-                    wanted.quantity - invoiced.quantity,
-                );
-                items.extend(work.changed(live, line, found, wanted, forced, attributes)?);
-            }
+            Some(found) => items.extend(work.changed(live, line, found, doubtful, attributes)?),
         }
     }
     items.extend(work.left_over(live, read));
@@ -123,10 +113,22 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, row: Amount, tax: Amount, quantity: Decimal) {
-        self.row = plus(self.row, row);
-        self.tax = plus(self.tax, tax);
-        self.quantity += quantity;
+    fn of(live: &LiveOrder, read: &Order) -> Self {
+        let mut sums = Self::default();
+        for line in live.lines.iter().filter(|line| !line.void) {
+            let (row, tax, quantity) = match read.line(&line.ext_order_item_id) {
+                None => (line.row_total, line.tax, line.quantity),
+                Some(found) => {
+                    let (wanted, invoiced) = (wanted(line, found), Invoiced::of(found));
+                    let row = minus(wanted.row_total, invoiced.row);
+                    (row, minus(wanted.tax, invoiced.tax), wanted.quantity - invoiced.quantity)
+                }
+            };
+            sums.row = plus(sums.row, row);
+            sums.tax = plus(sums.tax, tax);
+            sums.quantity += quantity;
+        }
+        sums
     }
 }
 
@@ -138,21 +140,17 @@ impl Work {
         self.mirror
     }
 
-    /// Whether lines must be sent although they seem right: some shops show another row total than they keep, but the header's sum is right.
-    fn header_alone(&mut self, live: &LiveOrder, read: &Order) -> bool {
-        let nothing_invoiced = InvoicedHeader::of(read).is_nothing();
-        nothing_invoiced && pair(read.subtotal, read.base_subtotal) != live.subtotal
-    }
-
+    /// `doubtful`: the header's sum is not what it should be, so a row total that cannot be told may be wrong.
     fn changed(
         &mut self,
         live: &LiveOrder,
         line: &DraftLine,
         found: &OrderLine,
-        wanted: Wanted,
-        forced: bool,
+        doubtful: bool,
         attributes: bool,
     ) -> Result<Option<OrderLineWrite>, MappingProblem> {
+        let wanted = wanted(line, found);
+        let is_told = line.is_told(found.additional_data.as_deref());
         let place = &line.ext_order_item_id;
         let mut told = Vec::new();
         let mut differs = |what: &str, there: Amount, comes: Amount| {
@@ -163,7 +161,9 @@ impl Work {
         differs("price", pair(found.price, found.base_price), wanted.price);
         differs("tax", pair(found.tax_amount, found.base_tax_amount), wanted.tax);
         let shown = pair(found.row_total, found.base_row_total);
-        if !is_shown(found, wanted.row_total) {
+        // What was sent last stands in our own data too; an invoice changes what is wanted.
+        let is_known = is_told && number(found.qty_invoiced).is_zero();
+        if !is_shown(found, wanted.row_total, is_known || !doubtful) {
             differs("row total", shown, wanted.row_total);
         }
         let ordered = number(found.qty_ordered);
@@ -174,7 +174,7 @@ impl Work {
         if !canceled.is_zero() {
             told.push(format!("{place} cancelled {} -> 0", canceled.normalize()));
         }
-        if !line.is_told(found.additional_data.as_deref()) {
+        if !is_told {
             told.push(format!("{place} data for other systems: account, line or amount"));
         }
         // A list that does not show attributes tells nothing about them.
@@ -186,9 +186,6 @@ impl Work {
             if there.as_ref().is_some_and(|there| there.trim() != comes.trim()) {
                 told.push(format!("{place} {what}"));
             }
-        }
-        if told.is_empty() && forced {
-            told.push(format!("{place} sent again, since the sum of the lines is not the order's"));
         }
         if told.is_empty() {
             return Ok(None);
@@ -357,21 +354,21 @@ fn rest(invoiced: Amount, whole: Amount, done: Decimal, open: Decimal) -> Amount
             whole.checked_mul(quantity).and_then(|amount| amount.checked_div(done + open)).unwrap_or_default()
         };
         let at_price = (part(done) - invoiced).abs() <= super::CENT;
-        if at_price { whole } else { invoiced + shares::round(part(open), 2) }
+        if at_price && whole >= invoiced { whole } else { invoiced + shares::round(part(open), 2) }
     };
     Amount { doc: of(invoiced.doc, whole.doc), base: of(invoiced.base, whole.base) }
 }
 
-/// Whether a line shows this row total, or something from which its own cannot be told: servers of 2.4.8 show the price of one piece.
+/// Whether a line shows this row total. Servers of 2.4.8 show the price of one piece instead, which is `trusted` to mean the same or not.
 ///
 /// Source: measured on 2.4.8-p2.
-fn is_shown(found: &OrderLine, wanted: Amount) -> bool {
+fn is_shown(found: &OrderLine, wanted: Amount, trusted: bool) -> bool {
     let quantity = number(found.qty_ordered);
     let one = |shown: Option<Wire>, price: Option<Wire>, wanted: Decimal| {
         let shown = number(shown);
         let unit = wanted.checked_div(quantity).unwrap_or(wanted);
         let may_be_unit =
-            quantity != Decimal::ONE && (shown == number(price) || shown == shares::round(unit, DECIMALS));
+            trusted && quantity != Decimal::ONE && (shown == number(price) || shown == shares::round(unit, DECIMALS));
         shown == wanted || may_be_unit
     };
     one(found.row_total, found.price, wanted.doc) && one(found.base_row_total, found.base_price, wanted.base)

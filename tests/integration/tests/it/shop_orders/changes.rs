@@ -2,6 +2,7 @@
 
 use mlc_house::{House, HouseConfig, SHOP_ORDERS};
 use mlc_ledger::Action;
+use mlc_model::ConnectionId;
 use mlc_simulators::{
     adobe::{Fault, FaultKind, ItemView},
     epicor::{NewOrder, NewOrderLine},
@@ -202,6 +203,9 @@ async fn a_partly_invoiced_order_keeps_what_is_invoiced_and_can_be_invoiced_to_i
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_voided_order_is_cancelled_once_even_when_it_is_on_hold_in_the_shop() {
     let (house, number) = with_order(HouseConfig::with_saas_shop()).await;
+    let client = house.context.connections.adobe(&ConnectionId::parse("shop-main").unwrap()).await.unwrap();
+    let entity_id = i64::try_from(shown(&house, number).entity_id).unwrap();
+    assert!(client.hold_order(entity_id).await.unwrap());
     house.epicor.store().void_order(COMPANY, number).unwrap();
     house.shop().add_fault(Fault::times("/cancel", FaultKind::ResetAfterWrite, 1));
     reread(&house, number).await;
