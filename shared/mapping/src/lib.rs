@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ap_invoice_to_invoice;
 mod company;
 mod contact_to_contact;
 mod country;
@@ -17,6 +18,11 @@ mod vendor_to_company;
 mod vendor_to_shop;
 mod website;
 
+pub use ap_invoice_to_invoice::{
+    ExtraLine, InvoiceDifference, InvoicePart, InvoicePlan, InvoiceRules, Memo, Mismatch, OrderBefore, PartLine,
+    PriceDifference, Unfit, accounts_by_line, compare_invoice, invoice_comment, invoice_fingerprint, invoice_marker,
+    is_ours, memo_of, plan_invoice, settle_order, split_invoice,
+};
 pub use company::CompanyRules;
 pub use contact_to_contact::contact_to_contact;
 pub use customer_to_company::customer_to_company;
