@@ -98,17 +98,31 @@ impl LineState {
     }
 }
 
-/// The whole line's total at the order's present price. What a read shows as row total is only believed where the price agrees with it:
-/// 2.4.8 shows the unit price there. It knows more digits than the price, which is kept at four.
+/// The whole line's total at the order's present price. The price has four decimals only, so a total that agrees with it counts more: the one
+/// that the purchase order flow left in the line's data, else what a read shows (2.4.8 shows the unit price there).
 pub(super) fn present_row(line: &OrderLine) -> Amount {
     let state = LineState::of(line);
     let shown = pair(line.row_total, line.base_row_total);
+    let noted = noted_row(line);
     let off = state.ordered * Decimal::new(5, 5) + Decimal::new(1, 2);
-    let of = |price: Decimal, shown: Decimal| {
+    let of = |price: Decimal, noted: Option<Decimal>, shown: Decimal| {
         let computed = price * state.ordered;
-        if (shown - computed).abs() <= off { shown } else { round_half_up(computed, 4) }
+        let agrees = |total: &Decimal| (total - computed).abs() <= off;
+        noted.filter(agrees).or(Some(shown).filter(agrees)).unwrap_or_else(|| round_half_up(computed, 4))
     };
-    Amount { doc: of(state.price.doc, shown.doc), base: of(state.price.base, shown.base) }
+    Amount {
+        doc: of(state.price.doc, noted.map(|noted| noted.doc), shown.doc),
+        base: of(state.price.base, noted.map(|noted| noted.base), shown.base),
+    }
+}
+
+fn noted_row(line: &OrderLine) -> Option<Amount> {
+    let data: serde_json::Value = serde_json::from_str(line.additional_data.as_deref()?).ok()?;
+    let amount = |name: &str| {
+        let noted: Decimal = data.get("epicor")?.get(name)?.as_str()?.parse().ok()?;
+        Some(noted.clamp(-LARGEST_AMOUNT, LARGEST_AMOUNT))
+    };
+    Some(Amount { doc: amount("ext_cost")?, base: amount("base_ext_cost")? })
 }
 
 #[cfg(test)]

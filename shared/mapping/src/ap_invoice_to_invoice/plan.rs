@@ -316,9 +316,6 @@ impl<'a> Draft<'a> {
         let total = add(add(subtotal, tax), shipping);
         let discount = (!super::amounts::number(order.discount_amount).is_zero()).then(Number::default);
         let (state, status) = self.reopened();
-        let added = items.iter().filter(|item| item.item_id.is_none()).count();
-        let pieces =
-            (added > 0).then(|| Number(super::amounts::number(order.total_qty_ordered) + Decimal::from(added)));
         let [subtotal_incl_tax, base_subtotal_incl_tax] = numbers(add(subtotal, tax));
         let [subtotal, base_subtotal] = numbers(subtotal);
         let [tax_amount, base_tax_amount] = numbers(tax);
@@ -339,7 +336,6 @@ impl<'a> Draft<'a> {
             base_discount_amount: discount,
             grand_total,
             base_grand_total,
-            total_qty_ordered: pieces,
             items: (!items.is_empty()).then_some(items),
             ..OrderWrite::default()
         }

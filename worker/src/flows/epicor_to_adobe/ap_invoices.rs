@@ -105,7 +105,7 @@ async fn carry_out(desk: &Desk<'_>, parts: &[InvoicePart], standings: Vec<Standi
     }
     let waited_for = missing.first().or(no_room.first().map(|(number, _)| number));
     let Some(thing) = waited_for else {
-        return Ok(Landed::Written { target: target_of(&ids)?, created });
+        return Ok(Landed::Written { target: target_of(&ids)?, created, then: Vec::new() });
     };
     if let Some(pause) = desk.pause() {
         return Ok(Landed::Waits { thing: format!("order {thing}"), pause });
