@@ -25,6 +25,8 @@ mod shop_ping;
 mod shopper;
 mod shop_invoice_property;
 mod shop_invoices;
+mod shop_orders;
+mod shopper;
 mod stopping;
 mod trouble;
 mod updates;

@@ -378,9 +378,9 @@ async fn what_cannot_be_right_is_refused_with_the_field_and_both_numbers() {
         carry(&house, &ours).await;
         let letters = house.dead_letters().await.unwrap();
         assert_eq!(letters.len(), before + 1, "{field}");
-        let told = letters.iter().any(|letter| {
-            letter.fault.field.as_deref() == Some(field) && letter.fault.message.contains(part)
-        });
+        let told = letters
+            .iter()
+            .any(|letter| letter.fault.field.as_deref() == Some(field) && letter.fault.message.contains(part));
         assert!(told, "{letters:#?}");
     }
     assert!(house.shop().invoices().is_empty());
