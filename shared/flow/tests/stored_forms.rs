@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
-use mlc_flow::{CloseWindow, PollPage, PushRecord};
+use mlc_flow::{CloseWindow, PollPage, PullCompany, PushRecord};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -83,6 +83,20 @@ fn a_push_record_of_every_record_is_read_as_it_was_stored() {
         survives::<PushRecord>(json!({
             "flow": "epicor_to_hubspot::vendors", "from": "epicor-main", "to": "hubspot-main", "window": "epicor_to_hubspot::vendors.42",
             "records": [record], "waits": 0
+        }));
+    }
+}
+
+#[test]
+fn a_pull_company_of_every_step_is_read_as_it_was_stored() {
+    let write = json!({"write": {
+        "vendor": "EPIC06:VEND:118",
+        "values": {"name": "Nordic Bolt Supply AB", "address": "12 Quay Rd\n\nDuluth\nMN\n55802", "phone": ""},
+        "read_at": "2026-11-22T00:00:00.125Z", "seen": "000102030405060708090a0b0c0d0e0f"
+    }});
+    for step in [json!("read"), write] {
+        survives::<PullCompany>(json!({
+            "flow": "adobe_to_epicor::companies", "from": "shop-main", "to": "epicor-main", "company_id": 57, "step": step
         }));
     }
 }

@@ -192,7 +192,8 @@ mod tests {
         let edit = VendorEdit { number: 118, columns, expected: None };
         assert_eq!(update_vendor(&Script::new(), &edit).await.unwrap_err().kind, FaultKind::Defect);
         let columns = BTreeMap::from([(COUNTRY_NAME.to_owned(), ColumnValue::text("Belgium"))]);
-        let fault = update_vendor(&Script::new(), &VendorEdit { number: 118, columns, expected: None }).await.unwrap_err();
+        let fault =
+            update_vendor(&Script::new(), &VendorEdit { number: 118, columns, expected: None }).await.unwrap_err();
         assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Rejected, Some(code::COUNTRY_NOT_WRITABLE)));
     }
 

@@ -27,6 +27,7 @@ mod shop_invoice_property;
 mod shop_invoices;
 mod shop_orders;
 mod shopper;
+mod shop_vendors;
 mod stopping;
 mod trouble;
 mod updates;
