@@ -220,7 +220,8 @@ fn known_text(status: u16, body: &ErrorBody) -> Option<Verdict> {
     if body.says("Maximum SearchCriteria pageSize") || body.says("Maximum items of type") {
         return Some(verdict(Rejected, code::INPUT_LIMIT, text()));
     }
-    if lower("company admin") || lower("administers another company") {
+    // No source has the exact text.
+    if lower("company admin") || lower("administers another company") || lower("admin of another company") {
         return Some(verdict(Rejected, code::COMPANY_ADMIN_TAKEN, text()));
     }
     let not_found = status == 404 && (body.says("No such entity") || body.says("entity that was requested"));

@@ -31,6 +31,7 @@ mod shop_vendors;
 mod stopping;
 mod trouble;
 mod updates;
+mod vendor_master_property;
 mod vendors;
 mod window_property;
 mod windows;

@@ -55,7 +55,7 @@ impl Push<'_> {
         let customer = self.customer().await?;
         let super_user = customer.id.ok_or_else(|| Fault::defect(OPERATION, "the shop's customer has no id"))?;
         let new = self.wanted.new_company(&self.rules, super_user)?;
-        let made = self.client.create_company(&new).await.map_err(|fault| self.admin_taken(fault))?;
+        let made = self.client.create_company(&new).await.map_err(|fault| admin_taken(fault, &customer))?;
         let stored = self.client.company(id_of(&made)?).await?;
         let mut agreed = vendor_master::agreed(self.context, &self.job.to, &self.vendor.key()).await?;
         self.settle(&mut agreed, &stored, SharedField::ALL.iter())?;
@@ -77,15 +77,6 @@ impl Push<'_> {
             }
             made => made,
         }
-    }
-
-    fn admin_taken(&self, fault: Fault) -> Fault {
-        if fault.code.as_deref() != Some(code::COMPANY_ADMIN_TAKEN) || fault.kind != FaultKind::Rejected {
-            return fault;
-        }
-        let message = "The customer with this vendor's e-mail address administers another company of the shop already, and one customer can \
-                       administer one only. Give the vendor an address of its own in Epicor, or give the other company another administrator.";
-        rejected(code::COMPANY_ADMIN_TAKEN, message).with_field("EMailAddress")
     }
 
     /// Reads what is there, and writes only what differs and is Epicor's. The shop has no check against two who write at once, so the time
@@ -155,6 +146,20 @@ impl Push<'_> {
         })?;
         Ok(vec![order.priority(self.run.priority)])
     }
+}
+
+/// The text of this refusal is not documented, so a refusal for a customer who has a company counts as well.
+fn admin_taken(fault: Fault, customer: &Customer) -> Fault {
+    let company =
+        customer.rest.get("extension_attributes").and_then(|all| all.get("company_attributes")?.get("company_id"));
+    let has_company = company.and_then(serde_json::Value::as_i64).is_some_and(|id| id > 0);
+    let says_so = fault.code.as_deref() == Some(code::COMPANY_ADMIN_TAKEN);
+    if fault.kind != FaultKind::Rejected || !(says_so || has_company && fault.field.is_none()) {
+        return fault;
+    }
+    let message = "The customer with this vendor's e-mail address administers another company of the shop already, and one customer can \
+                   administer one only. Give the vendor an address of its own in Epicor, or give the other company another administrator.";
+    rejected(code::COMPANY_ADMIN_TAKEN, message).with_field("EMailAddress")
 }
 
 fn id_of(company: &Company) -> Result<i64, Fault> {
