@@ -468,3 +468,30 @@ async fn companies_that_are_no_vendors_are_left_alone_and_one_whose_vendor_is_go
     assert_eq!(trail.iter().filter(|entry| entry.action == Action::Refused).count(), 1);
     assert_eq!(number, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_in_epicor_right_before_our_write_is_listed_and_not_just_gone() {
+    let house = House::open_with(HouseConfig::with_paas_shop().shop_flow(COMPANIES, OWNED)).await.unwrap();
+    let number = insert(&house, &json!({}));
+    sync_both(&house).await;
+    let company = company(&house, number);
+    house.shop().edit_company(company.id, &json!({"telephone": "218-555-0199"}));
+    let armed = std::sync::atomic::AtomicBool::new(true);
+    house.epicor.on_page(move |store, page| {
+        let is_read = page.phase == epicor::Phase::After && page.set == "Vendors";
+        if is_read && armed.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            store.update_vendor(number, &json!({"PhoneNum": "typed meanwhile", "City": "Superior"})).unwrap();
+        }
+    });
+
+    announce(&house, company.id).await;
+    house.settle().await.unwrap();
+
+    assert_eq!(in_epicor(&house, number, "PhoneNum"), "218-555-0199");
+    assert_eq!(in_epicor(&house, number, "City"), "Superior");
+    let listed = conflicts(&house).await;
+    assert_eq!(listed.len(), 1, "{listed:#?}");
+    assert_eq!((listed[0].facts["field"].as_str(), listed[0].facts["edited_in"].as_str()), ("phone", "Epicor"));
+    assert_eq!(epicor_writes(&house), 1);
+    assert_shelf_is_empty(&house).await;
+}

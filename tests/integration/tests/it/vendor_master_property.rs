@@ -2,8 +2,8 @@
 //! agree, the owner's last value wins, every edit that is lost is listed and no other, and nothing is written that nobody edited.
 //!
 //! A run is one round of one vendor: `ROUNDS` × `VENDORS` of them per edition. `MLC_PROPERTY_SEED` chooses others.
-//! Edits in Epicor also happen while jobs run. Edits in the shop happen between rounds only: its API has no check against somebody who
-//! saves between the reading and the writing of a company.
+//! Edits happen while jobs run, too; in the shop only on companies that nobody has a reason to write just then, because its API has no check
+//! against somebody who saves between the reading and the writing of a company.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -200,6 +200,37 @@ impl Rig {
         edits
     }
 
+    /// Those that are made while jobs run, and those before. Owners edit some fields a second time then, so that a value that is being sent is
+    /// old before its answer comes. In the shop only on vendors whose company nobody has a reason to write in this round.
+    fn split(&mut self, edits: &[Edit]) -> (Vec<Edit>, Vec<Edit>) {
+        // Edits of both sides to one value are made together; otherwise an older value of the owner may be seen in between.
+        let is_same = |edit: &Edit| {
+            edits.iter().any(|other| {
+                other.side != edit.side
+                    && (other.vendor, other.field) == (edit.vendor, edit.field)
+                    && plain(edit.field, &other.typed) == plain(edit.field, &edit.typed)
+            })
+        };
+        let (mut late, early): (Vec<Edit>, Vec<Edit>) =
+            edits.iter().cloned().partition(|edit| edit.side == Side::Epicor && edit.vendor % 2 == 0 && !is_same(edit));
+        let stays = |vendor: usize| {
+            edits.iter().filter(|edit| edit.vendor == vendor).all(|edit| self.shop_owns.contains(edit.field))
+        };
+        let again: Vec<Edit> = early
+            .iter()
+            .filter(|edit| self.owner(edit.field) == edit.side && !is_same(edit))
+            .filter(|edit| edit.side == Side::Epicor || stays(edit.vendor))
+            .cloned()
+            .collect();
+        for edit in again {
+            let typed = self.value(edit.field);
+            if !typed.is_empty() {
+                late.push(Edit { typed, ..edit });
+            }
+        }
+        (late, early)
+    }
+
     fn apply(&self, edit: &Edit) {
         let changes = columns(edit.side, edit.field, &edit.typed);
         match edit.side {
@@ -303,19 +334,9 @@ impl Rig {
 
     async fn round(&mut self, round: usize) {
         let faulty = round % 3 != 0;
-        let edits = self.edits();
-        // Edits of both sides to one value are made together; otherwise an older value of the owner may be seen in between.
-        let is_same = |edit: &Edit| {
-            edits.iter().any(|other| {
-                other.side != edit.side
-                    && (other.vendor, other.field) == (edit.vendor, edit.field)
-                    && plain(edit.field, &other.typed) == plain(edit.field, &edit.typed)
-            })
-        };
-        let (late, early): (Vec<Edit>, Vec<Edit>) = edits
-            .iter()
-            .cloned()
-            .partition(|edit| round % 2 == 1 && edit.side == Side::Epicor && edit.vendor % 2 == 0 && !is_same(edit));
+        let first = self.edits();
+        let (late, early) = if round % 2 == 1 { self.split(&first) } else { (Vec::new(), first) };
+        let edits: Vec<Edit> = early.iter().chain(&late).cloned().collect();
         let before = self.writes();
         early.iter().for_each(|edit| self.apply(edit));
         if faulty {
@@ -325,6 +346,10 @@ impl Rig {
         for edit in &late {
             tokio::time::sleep(Duration::from_millis(2)).await;
             self.apply(edit);
+            match edit.side {
+                Side::Epicor => self.house.order(SHOP_VENDORS, Extent::Incremental).await.unwrap(),
+                Side::Shop => self.announce(edit.vendor).await,
+            }
         }
         self.order_at_random().await;
         self.house.settle().await.unwrap();
