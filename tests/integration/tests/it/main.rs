@@ -30,6 +30,7 @@ mod shopper;
 mod shop_vendors;
 mod stopping;
 mod trouble;
+mod two_step_crashes;
 mod updates;
 mod vendor_master_property;
 mod vendors;
