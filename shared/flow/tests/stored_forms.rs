@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
-use mlc_flow::{CloseWindow, PollPage, PullCompany, PushRecord};
+use mlc_flow::{CloseWindow, CreateApInvoice, CreateRequisition, PollPage, PullCompany, PushRecord};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -99,4 +99,54 @@ fn a_pull_company_of_every_step_is_read_as_it_was_stored() {
             "flow": "adobe_to_epicor::companies", "from": "shop-main", "to": "epicor-main", "company_id": 57, "step": step
         }));
     }
+}
+
+/// A job on the way from the shop.
+fn from_shop(rest: &Value, step: Value) -> Value {
+    let mut job =
+        json!({"from": "shop-main", "to": "epicor-main", "accepted_at": "2026-11-22T07:15:00Z", "step": step});
+    let of = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    job.as_object_mut().unwrap().extend(of(rest));
+    job
+}
+
+#[test]
+fn a_requisition_of_every_step_is_read_as_it_was_stored() {
+    let about = json!({"flow": "adobe_to_epicor::requisitions", "increment_id": "000000412"});
+    survives::<CreateRequisition>(from_shop(&about, json!("confirm")));
+    let line = json!({
+        "reference": "adobe item 9301", "part": "HX-M8-40", "description": "Hex bolt M8x40", "quantity": "250", "unit": null,
+        "unit_cost": "0.255", "vendor_number": null, "due": "2026-12-06"
+    });
+    survives::<CreateRequisition>(from_shop(
+        &about,
+        json!({"write": {
+            "marker": "Adobe order 000000412", "requestor": "MLC", "requested": "2026-11-22", "comment": "", "ship_name": null, "lines": [line]
+        }}),
+    ));
+}
+
+#[test]
+fn an_invoice_of_every_step_is_read_as_it_was_stored() {
+    let about = json!({"flow": "adobe_to_epicor::invoices", "invoice_id": 731});
+    survives::<CreateApInvoice>(from_shop(&about, json!("read")));
+    let gl = json!({
+        "account": "6210|20|100", "display": null, "description": null, "segments": {"1": "6210", "2": "20", "3": "100"}, "chart": null,
+        "book": null, "context": null, "amount": null
+    });
+    let billed = json!({
+        "purchase_order": {"order": 50231, "line": 1, "release": 1}, "part": "HX-M8-40", "description": "Hex bolt M8x40", "quantity": "250",
+        "extended": "63.75", "gl": gl
+    });
+    let other = json!({
+        "purchase_order": null, "part": "shipping", "description": "Shipping", "quantity": null, "extended": "5.00", "gl": null
+    });
+    survives::<CreateApInvoice>(from_shop(
+        &about,
+        json!({"write": {
+            "vendor_number": 1042, "vendor_code": "", "number": "ADB-000000731", "group": "MLC", "header_order": 50231,
+            "invoiced": "2026-11-22", "total": "68.75", "lines": [billed, other]
+        }}),
+    ));
+    survives::<CreateApInvoice>(from_shop(&about, json!({"mark": {"number": "ADB-000000731", "vendor_number": 1042}})));
 }
