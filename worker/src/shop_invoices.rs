@@ -1,11 +1,11 @@
 //! Which invoice of the shop an AP invoice was entered from: known before it stands in Epicor, so that the way back cannot make a second one.
 
-use mlc_model::{ConnectionId, Fault, RecordKey};
+use mlc_model::{ConnectionId, Fault, FlowId, RecordKey};
 
 use crate::context::Context;
 
 /// The name under which every flow of AP invoices to a shop keeps the shop's id of the invoice, by the key of the AP invoice.
-pub(crate) const KEPT_SHOP_INVOICE: &str = "shop_invoice";
+const KEPT_SHOP_INVOICE: &str = "shop_invoice";
 
 /// Tells every flow that carries AP invoices from `epicor` to `shop` that this one came from there.
 ///
@@ -23,4 +23,17 @@ pub(crate) async fn entered_from_shop(
         }
     }
     Ok(())
+}
+
+/// The invoice of the shop that this AP invoice was entered from; `None` for one that was not. Asked by a flow to the shop.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) async fn shop_invoice_of(
+    context: &Context,
+    flow: &FlowId,
+    ap_invoice: &RecordKey,
+) -> Result<Option<i64>, Fault> {
+    let kept = context.ledger.kept(flow, ap_invoice.as_str(), KEPT_SHOP_INVOICE).await?;
+    Ok(kept.and_then(|text| text.parse().ok()))
 }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use mlc_house::{House, HouseConfig, INVOICES_IN};
+use mlc_house::{House, HouseConfig, INVOICES_IN, SHOP_INVOICES, SHOP_ORDERS};
 use mlc_model::Fault;
-use mlc_simulators::epicor::{MasterUpdate, NewOrder, NewOrderLine, SeedPurchasing};
+use mlc_simulators::{
+    adobe,
+    epicor::{MasterUpdate, NewOrder, NewOrderLine, SeedPurchasing},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -19,7 +22,9 @@ const ACCOUNT: &str = "6210|20|100";
 async fn house(lines: &str) -> House {
     let config = HouseConfig::with_paas_shop();
     let config = config.shop_flow(INVOICES_IN, &format!("[flows.\"{INVOICES_IN}\".invoices]\n{lines}"));
-    let house = House::open_with(config).await.unwrap();
+    let address =
+        format!("[flows.\"{SHOP_ORDERS}\".purchase_orders]\ndefault_email = \"purchasing@distributor.example\"");
+    let house = House::open_with(config.shop_flow(SHOP_ORDERS, &address)).await.unwrap();
     house.epicor.store().seed_purchasing(&SeedPurchasing { vendors: 5, ..SeedPurchasing::default() }).unwrap();
     house
 }
@@ -315,4 +320,50 @@ async fn an_invoice_that_bills_something_else_than_the_purchase_order_goes_to_th
     assert_eq!(fault.code.as_deref(), Some("LINE_WITHOUT_PURCHASE_ORDER"));
     assert!(fault.message.contains(&po.to_string()), "{fault}");
     assert_eq!(house.epicor.stats().requests, 0);
+}
+
+/// The whole circle: a purchase order comes to the shop, is invoiced there, the invoice is entered in Epicor, posted, and comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invoice_that_went_to_epicor_is_known_when_it_comes_back_and_makes_no_second_one() {
+    for marked in [true, false] {
+        let house = house("").await;
+        let po = purchase_order(&house);
+        house.sync(SHOP_ORDERS).await.unwrap();
+        assert!(house.dead_letters().await.unwrap().is_empty(), "{:?}", house.dead_letters().await.unwrap());
+        let order = house.shop().orders_numbered(&format!("EPIC06-PO-{po}")).remove(0).entity_id;
+        // A part only: what is left could be invoiced a second time.
+        let made = invoice(&house, order, &[1, 4]);
+        if !marked {
+            // The mark is refused, and stays on the shelf.
+            house.shop().add_fault(adobe::Fault::always("POST /rest/default/V1/invoices", adobe::FaultKind::Forbidden));
+        }
+        entered(&house, made).await;
+        let number = number(&house, made);
+        assert_eq!(house.shop().invoices()[0].transaction_id.is_some(), marked);
+        let booked = ap_invoices(&house, &number).remove(0);
+        assert_eq!(
+            accounts(&house, &number),
+            ["6100|10|200"; 2],
+            "the account of the purchase order went to the shop and back"
+        );
+        let before = house.shop().orders_numbered(&format!("EPIC06-PO-{po}")).remove(0);
+        house.shop().clear_faults();
+
+        let supplier = vendor(&house);
+        house.epicor.store().post_invoice("EPIC06", supplier, &number).unwrap();
+        for _ in 0..2 {
+            house.sync(SHOP_INVOICES).await.unwrap();
+        }
+        let invoices = house.shop().invoices();
+        assert_eq!(invoices.len(), 1, "{marked}");
+        assert_eq!(Some(invoices[0].grand_total), booked["DocInvoiceAmt"].as_f64());
+        assert_eq!(invoices[0].transaction_id.as_deref(), Some(number.as_str()));
+        let after = house.shop().orders_numbered(&format!("EPIC06-PO-{po}")).remove(0);
+        assert_eq!((after.total_invoiced, after.grand_total), (before.total_invoiced, before.grand_total));
+        // The shop announces what the way back wrote; nothing is entered a second time.
+        entered(&house, made).await;
+        assert_eq!(house.epicor.stats().saved["APInvHed A"], 1);
+        assert_eq!(house.context.ledger.review_count(None).await.unwrap(), 0);
+        assert_only_update_master(&house);
+    }
 }

@@ -11,6 +11,7 @@ use mlc_mapping::{
 use mlc_model::{Fault, FaultKind, System, order_increment_id};
 
 use super::{Desk, OPERATION, Standing};
+use crate::shop_invoices::shop_invoice_of;
 
 /// Name of what is kept about an order until its invoice exists.
 const BEFORE: &str = "before_invoice";
@@ -25,10 +26,11 @@ impl Desk<'_> {
         let number = order_increment_id(&self.invoice.company, part.order);
         let Some(order) = self.client.find_order(&number).await? else { return Ok(Standing::NoOrder { number }) };
         let mut invoices = self.invoices(&order).await?;
+        let entered = self.entered_from().await?;
         let ours: Vec<usize> = invoices
             .iter()
             .enumerate()
-            .filter(|(_, found)| found.state != Some(Invoice::CANCELED) && is_ours(found, self.invoice))
+            .filter(|(_, found)| self.is_the_one(found, entered))
             .map(|(at, _)| at)
             .collect();
         if let Some(first) = ours.first() {
@@ -155,8 +157,19 @@ impl Desk<'_> {
 
     async fn ours(&self, order: &Order) -> Result<Vec<Invoice>, Fault> {
         let mut invoices = self.invoices(order).await?;
-        invoices.retain(|found| found.state != Some(Invoice::CANCELED) && is_ours(found, self.invoice));
+        let entered = self.entered_from().await?;
+        invoices.retain(|found| self.is_the_one(found, entered));
         Ok(invoices)
+    }
+
+    /// The invoice of the shop that this one was entered in Epicor from. It is known before the shop's bears a mark.
+    async fn entered_from(&self) -> Result<Option<i64>, Fault> {
+        shop_invoice_of(self.context, &self.job.flow, &self.invoice.key()).await
+    }
+
+    fn is_the_one(&self, found: &Invoice, entered: Option<i64>) -> bool {
+        let is_entered = entered.is_some() && found.entity_id == entered;
+        found.state != Some(Invoice::CANCELED) && (is_entered || is_ours(found, self.invoice))
     }
 
     async fn mark(&self, part: &InvoicePart, order: &Order, invoice: &Invoice) -> Result<(), Fault> {
