@@ -8,6 +8,7 @@ mod open;
 mod output;
 mod person;
 mod schedule;
+pub mod webhook;
 
 pub use arguments::Arguments;
 pub use command::run;

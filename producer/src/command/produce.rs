@@ -1,10 +1,10 @@
 //! `mlc produce`: the producer process.
 
 use mlc_runtime::{logs, probes, readiness::Readiness, shutdown::Shutdown};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Caller;
-use crate::{Exit, Failure, Ticker, levels::refresh_levels};
+use crate::{Exit, Failure, Ticker, levels::refresh_levels, webhook};
 
 pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
     let settings = caller.settings()?;
@@ -28,12 +28,28 @@ pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
         }
         None => None,
     };
+    let taking = match rooms.settings.producer.webhooks.address() {
+        _ if !webhook::is_wanted(&rooms.settings) => None,
+        Some(listen) => {
+            let taking = webhook::serve(rooms.clone(), listen, shutdown.clone()).await?;
+            info!(address = %taking.address, "Takes webhooks at http://{}/webhooks/adobe/<connection>", taking.address);
+            Some(taking.task)
+        }
+        None => {
+            warn!("Connections have a section `webhook`, but `producer.webhooks` is \"off\": nothing is taken here");
+            None
+        }
+    };
     // Two processes on one machine, or one name in two containers, must not hold one lease together.
     let holder = format!("{}/{}/{:08x}", rooms.person, std::process::id(), rand::random::<u32>());
     let ticker = Ticker::new(&rooms.settings, rooms.queue.clone(), rooms.ledger.clone(), rooms.clock.clone(), holder)?;
     info!(flows = rooms.settings.flows.len(), "The producer runs");
     ticker.run(readiness.clone(), shutdown.clone()).await;
     readiness.drain();
+    if let Some(taking) = taking {
+        // Ends by itself within five seconds.
+        let _ = taking.await;
+    }
     if let Some(serving) = serving {
         // A scrape that hangs must not keep the process from ending.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), serving).await;

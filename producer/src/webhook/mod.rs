@@ -1,0 +1,58 @@
+//! Webhooks: what shops tell becomes durable jobs before they are answered.
+//!
+//! A delivery passes, in this order: its endpoint, a bounded body, the signature over the bytes as they came, the reading of its
+//! events, the replay guard, the queue. Nothing of a delivery is parsed before it has proved where it comes from, and nothing
+//! is answered with success before its jobs are stored.
+
+mod adobe;
+mod body;
+mod endpoint;
+mod intake;
+mod notes;
+mod server;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use mlc_runtime::{
+    settings::{Connection, Settings},
+    shutdown::Shutdown,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{Failure, Rooms};
+
+/// A running intake. It ends when it is told to, not when this is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where it listens: the real port where port 0 was asked for.
+    pub address: SocketAddr,
+    /// Ends after `shutdown` is thrown, at most five seconds later.
+    pub task: JoinHandle<()>,
+}
+
+/// Whether any connection has a section `webhook`.
+pub fn is_wanted(settings: &Settings) -> bool {
+    settings.connections.values().any(|connection| match connection {
+        Connection::Adobe(adobe) => adobe.webhook.is_some(),
+        Connection::Epicor(_) | Connection::Hubspot(_) => false,
+    })
+}
+
+/// Takes deliveries at `/webhooks/adobe/{connection}` until `shutdown`.
+///
+/// # Errors
+/// `Wrong`: settings of an endpoint that are not enough for its scheme, a file that holds no key, an address that cannot be
+/// listened at.
+pub async fn serve(rooms: Rooms, listen: SocketAddr, shutdown: Shutdown) -> Result<Serving, Failure> {
+    let intake = Arc::new(intake::Intake::new(rooms)?);
+    let unavailable = |error: std::io::Error| {
+        Failure::Wrong(format!(
+            "cannot listen at {listen} for webhooks: {error}; is another process there? Set `producer.webhooks` to another \
+             address, or to port 0 for any free one"
+        ))
+    };
+    let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
+    let address = listener.local_addr().map_err(unavailable)?;
+    let task = tokio::spawn(server::run(listener, intake::router(intake), shutdown));
+    Ok(Serving { address, task })
+}
