@@ -10,13 +10,16 @@ use std::{
     time::Duration,
 };
 
-use mlc_house::{COMPANIES, House, HouseConfig, Persistence, PrivateRedis, SHOP_INVOICES, SHOP_ORDERS, SHOP_VENDORS};
+use mlc_house::{
+    COMPANIES, House, HouseConfig, Persistence, PrivateRedis, REQUISITIONS, SHOP_INVOICES, SHOP_ORDERS, SHOP_VENDORS,
+};
 use mlc_queue::{JobFilter, Page};
 use serde_json::json;
 
 use crate::{
     processes::{Process, eventually},
     sender::{SIGNATURE, Sender, signed},
+    shopper::{COMPANY, order, piece, place, requisitions_of},
 };
 
 const PATH: &str = "/webhooks/adobe/shop-main";
@@ -189,4 +192,105 @@ async fn what_a_killed_producer_had_accepted_is_there_once_and_nothing_forged_is
     assert!(status.success(), "{status} after {took:?}");
     let log = producer.log();
     assert!(!log.contains(SECRET) && !log.contains("FORGED-"), "the log shows what came");
+}
+
+/// What a shop does with one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Story {
+    /// Announced from inside the shopper's request, saved right after it.
+    AnnouncedThenSaved,
+    /// Saved, then announced.
+    SavedThenAnnounced,
+    /// Announced; the payment failed and nothing was saved.
+    NeverSaved,
+    /// Saved by our own push, and announced like any other.
+    Ours,
+    /// An order that is there, announced by somebody who cannot sign.
+    Forged,
+}
+
+const ORDER_WAIT: &str = "12s";
+
+fn stories() -> Vec<(Story, String)> {
+    let mut stories = Vec::new();
+    for n in 0..60 {
+        stories.push((Story::AnnouncedThenSaved, format!("1{n:08}")));
+        stories.push((Story::SavedThenAnnounced, format!("2{n:08}")));
+        if n % 3 == 0 {
+            stories.push((Story::NeverSaved, format!("3{n:08}")));
+            stories.push((Story::Ours, format!("EPIC06-PO-{}", 900_000 + n)));
+            stories.push((Story::Forged, format!("4{n:08}")));
+        }
+    }
+    stories
+}
+
+/// Posts until it is answered for good.
+async fn announce(address: SocketAddr, posted: &Posted) {
+    let list = Arc::new(vec![posted.clone()]);
+    post_all(address, list, Arc::default(), Arc::default()).await;
+}
+
+/// Tells every `of`th story, from the `first` on. Each announcement comes twice, and each of the two is repeated.
+async fn tell(house: &House, address: SocketAddr, first: usize, of: usize, told: &AtomicUsize) {
+    for (story, number) in stories().into_iter().skip(first).step_by(of) {
+        let save = || {
+            let pieces = [piece("HX-M8-40", 2, "1.5"), piece("BRG-6204", 1, "12.4")];
+            place(house, &order(&number, &pieces));
+        };
+        if matches!(story, Story::SavedThenAnnounced | Story::Ours | Story::Forged) {
+            save();
+        }
+        for id in ["before", "before", "after", "after"] {
+            let genuine = story != Story::Forged;
+            announce(address, &Posted { number: number.clone(), id: format!("{number}-{id}"), genuine }).await;
+            if story == Story::AnnouncedThenSaved && house.shop().orders_numbered(&number).is_empty() {
+                save();
+            }
+        }
+        told.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_order_of_the_shop_becomes_one_requisition_while_producer_and_worker_die() {
+    let redis = PrivateRedis::start(Persistence::AofAlways).unwrap();
+    let port = free_port();
+    let lines = format!("[flows.\"{REQUISITIONS}\".requisitions]\norder_wait = \"{ORDER_WAIT}\"");
+    let house = House::open_without_worker(furnished(&redis, port).shop_flow(REQUISITIONS, &lines)).await.unwrap();
+    house.set_secret("shop-main", "webhook_secret", SECRET).await.unwrap();
+    let before = house.epicor.store().rows(COMPANY, "ReqHead").len();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let told = AtomicUsize::new(0);
+    let total = stories().len();
+
+    let quietly = [("MLC__LOG__LEVEL", "info")];
+    let kills = async {
+        let mut producer = Process::mlc(&house, &["produce"]);
+        let mut worker = Process::worker(&house, &quietly);
+        for round in 1..=5 {
+            eventually("stories are told", SOON, async || told.load(Ordering::Relaxed) >= round * total / 6).await;
+            producer.kill();
+            producer = Process::mlc(&house, &["produce"]);
+            if round % 2 == 0 {
+                worker.kill();
+                worker = Process::worker(&house, &quietly);
+            }
+        }
+        eventually("all stories are told", SOON, async || told.load(Ordering::Relaxed) == total).await;
+        (producer, worker)
+    };
+    let tell = |first| tell(&house, address, first, 4, &told);
+    let (_processes, ..) = tokio::join!(kills, tell(0), tell(1), tell(2), tell(3));
+    house.settle().await.unwrap();
+
+    let mut wanted = 0;
+    for (story, number) in stories() {
+        let expected = usize::from(matches!(story, Story::AnnouncedThenSaved | Story::SavedThenAnnounced));
+        assert_eq!(requisitions_of(&house, &number).len(), expected, "{story:?} {number}");
+        wanted += expected;
+    }
+    assert_eq!(house.epicor.store().rows(COMPANY, "ReqHead").len() - before, wanted);
+    let letters = house.dead_letters().await.unwrap();
+    assert!(letters.is_empty(), "{letters:#?}");
 }
