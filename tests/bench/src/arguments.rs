@@ -66,6 +66,8 @@ pub(crate) enum Measurement {
     Budget,
     /// Requests that an unchanged window costs.
     Window,
+    /// Webhooks per second, and the time to their answer.
+    Webhooks,
     /// Bytes a record takes in Redis.
     Ledger,
 }

@@ -14,6 +14,7 @@ mod report;
 mod stage;
 mod sync;
 mod usage;
+mod webhooks;
 mod window;
 
 use std::time::Instant;
@@ -84,6 +85,10 @@ async fn everything(arguments: &Arguments) -> anyhow::Result<()> {
                 or_reason(budget::measure(&processes).await),
             ),
             Measurement::Window => ("Unchanged window", or_reason(window::measure(&processes).await)),
+            Measurement::Webhooks => (
+                "Webhooks: deliveries of 1 KiB on loopback, signed, to one `mlc produce`",
+                or_reason(webhooks::measure(&processes).await),
+            ),
             Measurement::Ledger => ("Ledger: memory", or_reason(ledger::measure(&processes).await)),
         };
         report::print(title, &rows);
