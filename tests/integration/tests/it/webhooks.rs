@@ -225,18 +225,41 @@ async fn while_redis_cannot_store_nothing_is_accepted_and_the_sender_may_repeat(
     admin(&["REPLICAOF", "127.0.0.1", "1"]).await;
     assert_eq!(intake.post_signed(placed("2")).await.status, 503);
     admin(&["REPLICAOF", "NO", "ONE"]).await;
+    // Silent. A shopper must not wait for it.
+    admin(&["CLIENT", "PAUSE", "60000", "ALL"]).await;
+    let asked = std::time::Instant::now();
+    assert_eq!(intake.post_signed(placed("2")).await.status, 503);
+    assert!(asked.elapsed() < Duration::from_secs(7), "{:?}", asked.elapsed());
     // Gone.
     redis.kill();
     let answer = intake.post_signed(placed("2")).await;
     assert_eq!(answer.status, 503, "{answer:?}");
     assert!(answer.head.contains("retry-after: 5"), "{}", answer.head);
     redis.restart().unwrap();
-    assert_eq!(intake.counted("unavailable"), 3);
+    assert_eq!(intake.counted("unavailable"), 4);
     eventually("it is accepted once Redis is back", Duration::from_secs(20), async || {
         intake.post_signed(placed("2")).await.status == 200
     })
     .await;
     assert_eq!(intake.subjects().await, ["shop order 1", "shop order 2"]);
+}
+
+#[tokio::test]
+async fn a_sender_that_is_slow_on_purpose_is_let_go_after_ten_seconds() {
+    let intake = Intake::open(HMAC).await;
+    let slow = async |beginning: &str| {
+        let mut stream = TcpStream::connect(intake.address).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await;
+        assert!(read.is_ok(), "still open after 20 s: {beginning}");
+        answer
+    };
+    let body = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\nabc");
+    let head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nx-adobe-sig");
+    let (body, _head, _nothing) = tokio::join!(slow(&body), slow(&head), slow(""));
+    assert!(body.starts_with("HTTP/1.1 408"), "{body}");
+    assert_eq!(intake.counted("cut_off"), 1);
 }
 
 #[tokio::test]
