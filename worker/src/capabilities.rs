@@ -20,8 +20,11 @@ const NAME: &str = "capabilities";
 /// What this process knows of the shops. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownShops {
-    shops: Arc<Mutex<HashMap<ConnectionId, Arc<Mutex<Option<Known>>>>>>,
+    shops: Arc<Mutex<HashMap<ConnectionId, Place>>>,
 }
+
+/// Where one shop is looked up: whoever holds it asks, the others wait for the answer.
+type Place = Arc<Mutex<Option<Known>>>;
 
 #[derive(Debug, Clone)]
 struct Known {
@@ -123,7 +126,7 @@ impl Context {
 }
 
 impl KnownShops {
-    async fn place(&self, shop: &ConnectionId) -> Arc<Mutex<Option<Known>>> {
+    async fn place(&self, shop: &ConnectionId) -> Place {
         Arc::clone(self.shops.lock().await.entry(shop.clone()).or_default())
     }
 }

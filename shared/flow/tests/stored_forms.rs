@@ -150,3 +150,61 @@ fn an_invoice_of_every_step_is_read_as_it_was_stored() {
     ));
     survives::<CreateApInvoice>(from_shop(&about, json!({"mark": {"number": "ADB-000000731", "vendor_number": 1042}})));
 }
+
+fn amount(doc: &str, base: &str) -> Value {
+    json!({"doc": doc, "base": base})
+}
+
+fn account() -> Value {
+    json!({
+        "account": "6100|10|200", "display": "6100-10-200", "description": "Shop supplies",
+        "segments": {"1": "6100", "2": "10", "3": "200"}, "chart": "MAINCOA", "book": "MAIN", "context": null,
+        "amount": amount("1275.00", "1402.50")
+    })
+}
+
+#[test]
+fn a_purchase_order_and_an_ap_invoice_are_read_as_they_were_stored() {
+    let address = json!({"line1": "12 Quay Rd", "line2": null, "line3": null, "city": "Duluth", "state": "MN", "postal_code": "55802", "country": null});
+    let release = json!({
+        "number": 1, "quantity": "5000", "received": "120.5", "invoiced": "0", "due": "2026-05-04", "promised": null, "plant": "MfgSys",
+        "warehouse": "MAIN", "open": true, "void": false, "status": "O", "requisition": 77, "requisition_line": 1, "gl": account()
+    });
+    let line = json!({
+        "number": 1, "part": "HX-M8-40", "vendor_part": null, "description": "Hex bolt M8x40", "quantity": "5000", "unit": "EA",
+        "unit_cost": amount("25.50000", "28.05000"), "cost_per": "per_hundred", "extended": amount("1275.00", "1402.50"),
+        "due": "2026-05-04", "comment": null, "open": true, "void": false, "releases": [release], "version": 48_219_001
+    });
+    let order = json!({
+        "company": "EPIC06", "number": 50_231, "open": true, "void": false, "held": false, "approval": "approved", "ordered": "2026-04-20",
+        "due": null, "promised": null,
+        "vendor": {
+            "number": 118, "code": "NORDBOLT", "name": "Nordic Bolt Supply AB", "purchase_point": null, "address": address,
+            "contact": "Lena Berg", "email": "lena@nordbolt.example", "phone": null
+        },
+        "ship_to": address, "ship_name": null, "buyer": "BUY1", "buyer_name": "Bea Buyer", "terms": "N30", "terms_description": "Net 30",
+        "ship_via": "BEST", "fob": "ORIG", "comment": null, "currency": "EUR", "base_currency": "USD", "exchange_rate": "1.10",
+        "vendor_reference": null, "charges": amount("0", "0"), "tax": amount("0.00", "0.00"), "total": amount("1275.00", "1402.50"),
+        "lines": [line], "changed_by": "buy1", "version": 48_219_999
+    });
+    let billed = json!({
+        "number": 1, "line_type": "R", "purchase_order": {"order": 50_231, "line": 1, "release": 1}, "part": "HX-M8-40", "vendor_part": null,
+        "description": null, "quantity": "5000", "unit": "EA", "unit_cost": amount("25.50000", "28.05000"), "cost_per": "per_hundred",
+        "extended": amount("1275.00", "1402.50"), "charges": "0", "gl": [account()], "version": 48_220_101
+    });
+    let invoice = json!({
+        "company": "EPIC06", "vendor_number": 118, "vendor_code": "NORDBOLT", "vendor_name": null, "number": "INV/2026-0001", "group": "APR26",
+        "posted": true, "open": true, "debit_memo": false, "correction": false, "held": false, "invoiced": "2026-04-22",
+        "applied": "2026-04-22", "due": null, "terms": "N30", "description": null, "header_order": 50_231, "currency": "EUR",
+        "base_currency": "USD", "exchange_rate": "1.10", "total": amount("1275.00", "1402.50"), "balance": amount("1275.00", "1402.50"),
+        "tax": amount("0", "0"), "lines": [billed], "changed_by": null, "version": 48_220_102, "extra": {"Tier_c": "gold"}
+    });
+    for (flow, record) in [
+        ("epicor_to_adobe::purchase_orders", json!({"purchase_order": order})),
+        ("epicor_to_adobe::ap_invoices", json!({"ap_invoice": invoice})),
+    ] {
+        survives::<PushRecord>(json!({
+            "flow": flow, "from": "epicor-main", "to": "shop-main", "records": [record], "waits": 0
+        }));
+    }
+}

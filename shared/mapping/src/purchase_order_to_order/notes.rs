@@ -85,7 +85,7 @@ pub(super) fn notes(order: &PurchaseOrder, facts: &[String]) -> Vec<Note> {
 fn dates(order: &PurchaseOrder) -> String {
     let day = |name: &str, day: Option<chrono::NaiveDate>| day.map(|day| format!("{name} {day}"));
     let standing = [(!order.open, "closed in Epicor"), (order.held, "on hold in Epicor")];
-    let whole = standing.into_iter().filter_map(|(is_so, text)| is_so.then(|| text.to_owned())).chain(
+    let whole = standing.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| text.to_owned()).chain(
         [day("ordered", order.ordered), day("due", order.due), day("promised", order.promised)].into_iter().flatten(),
     );
     let mut lines = vec![listed("Order", whole)];

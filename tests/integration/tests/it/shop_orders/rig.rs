@@ -55,7 +55,8 @@ pub(crate) fn shown(house: &House, number: i64) -> OrderView {
 pub(crate) async fn trail(house: &House, flow: &str) -> Vec<AuditEntry> {
     let flow = FlowId::parse(flow).unwrap();
     let mut all = Vec::new();
-    for row in house.epicor.store().rows(COMPANY, "POHeader") {
+    let headers = house.epicor.store().rows(COMPANY, "POHeader");
+    for row in headers {
         let key = RecordKey::from_text(&format!("{COMPANY}:PO:{}", row["PONum"]));
         all.extend(house.context.ledger.audit_record(&flow, &key, 1000).await.unwrap());
     }
