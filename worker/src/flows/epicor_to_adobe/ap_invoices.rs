@@ -11,7 +11,8 @@ use mlc_adobe::{Invoice, Order};
 use mlc_flow::PushRecord;
 use mlc_ledger::ReviewKind;
 use mlc_mapping::{
-    InvoicePart, InvoicePlan, InvoiceRules, Mismatch, Unfit, invoice_fingerprint, memo_of, split_invoice,
+    InvoicePart, InvoicePlan, InvoiceRules, Mismatch, PriceDifference, Unfit, invoice_fingerprint, memo_of,
+    split_invoice,
 };
 use mlc_model::{ApInvoice, Fault, Fingerprint, TargetId};
 use mlc_queue::JobContext;
@@ -83,6 +84,15 @@ pub(super) async fn write(
         standings.push(desk.look(part).await?);
     }
     if standings.iter().any(|standing| matches!(standing, Standing::OnReview)) {
+        return Ok(Landed::OnReview);
+    }
+    let large: Vec<&PriceDifference> = standings
+        .iter()
+        .filter_map(|standing| if let Standing::Ready { plan, .. } = standing { Some(&plan.differences) } else { None })
+        .flatten()
+        .filter(|difference| difference.is_for_review(&desk.rules))
+        .collect();
+    if !large.is_empty() && desk.raise_prices(&large).await? {
         return Ok(Landed::OnReview);
     }
     carry_out(&desk, &parts, standings).await

@@ -105,14 +105,14 @@ impl Desk<'_> {
     }
 
     /// Lines that differ too much. `false`: a person has let this version through.
-    pub(super) async fn raise_prices(&self, order: &str, differences: &[&PriceDifference]) -> Result<bool, Fault> {
+    pub(super) async fn raise_prices(&self, differences: &[&PriceDifference]) -> Result<bool, Fault> {
         let (flow, key) = (&self.job.flow, self.invoice.key());
         if self.context.ledger.review_accepted(flow, &key, ReviewKind::PriceDifference, &self.version).await? {
             return Ok(false);
         }
         let facts = differences.iter().map(|difference| (difference.line.clone(), in_words(difference))).collect();
         let summary = format!(
-            "Invoice {} differs from the prices of order {order} by more than the limit on {} line(s)",
+            "Invoice {} differs from its orders' prices by more than the limit on {} line(s)",
             self.invoice.number,
             differences.len()
         );

@@ -57,11 +57,6 @@ impl Desk<'_> {
             Ok(plan) => plan,
             Err(mismatch) => return Ok(Standing::NoRoom { number, mismatch }),
         };
-        let large: Vec<&PriceDifference> =
-            plan.differences.iter().filter(|difference| difference.is_for_review(&self.rules)).collect();
-        if !large.is_empty() && self.raise_prices(&number, &large).await? {
-            return Ok(Standing::OnReview);
-        }
         Ok(Standing::Ready { order: Box::new(order), plan: Box::new(plan) })
     }
 
