@@ -41,7 +41,7 @@ impl Dice {
     }
 
     fn one_in(&mut self, many: u64) -> bool {
-        self.next() % many == 0
+        self.next().is_multiple_of(many)
     }
 
     fn cents(&mut self, low: i64, high: i64) -> Decimal {
