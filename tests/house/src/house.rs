@@ -22,6 +22,9 @@ use tokio::task::JoinHandle;
 
 use crate::{API_KEY, HouseConfig, PASSWORD, TOKEN, USER, settings_text::settings_text};
 
+/// Looks in a row that have to find nothing to do.
+const QUIET_LOOKS: usize = 2;
+
 /// Everything open.
 pub struct House {
     /// The simulated Epicor.
@@ -227,9 +230,13 @@ impl House {
     /// When that has not come after a minute: says what is left.
     pub async fn settle(&self) -> anyhow::Result<()> {
         let give_up = Instant::now() + Duration::from_secs(60);
+        let mut quiet = 0;
         loop {
+            // Lanes are looked at one after another: a job that moves on to a lane already looked at hides from one look.
             let lanes = self.context.queue.lanes().await?;
-            if lanes.iter().all(|lane| lane.ready + lane.delayed + lane.running == 0) {
+            let is_quiet = lanes.iter().all(|lane| lane.ready + lane.delayed + lane.running == 0);
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            if quiet == QUIET_LOOKS {
                 return Ok(());
             }
             if Instant::now() > give_up {
@@ -246,6 +253,7 @@ impl House {
     /// When that has not come after a minute: says what is left.
     pub async fn settle_but_for_waiting(&self, horizon: Duration) -> anyhow::Result<Vec<JobView>> {
         let give_up = Instant::now() + Duration::from_secs(60);
+        let mut quiet = 0;
         loop {
             let page = Page { limit: 10_000, ..Page::default() };
             let jobs = self.context.queue.jobs(&JobFilter::default(), &page).await?.items;
@@ -254,7 +262,10 @@ impl House {
             let delayed: u64 = lanes.iter().map(|lane| lane.delayed).sum();
             // The queue goes by real time, whatever clock the house has.
             let soon = SystemClock.now() + horizon;
-            if busy == 0 && delayed == jobs.len() as u64 && jobs.iter().all(|job| job.at.is_some_and(|at| at > soon)) {
+            let is_quiet =
+                busy == 0 && delayed == jobs.len() as u64 && jobs.iter().all(|job| job.at.is_some_and(|at| at > soon));
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            if quiet == QUIET_LOOKS {
                 return Ok(jobs);
             }
             if Instant::now() > give_up {
