@@ -333,7 +333,7 @@ impl Rig {
     }
 
     async fn round(&mut self, round: usize) {
-        let faulty = round % 3 != 0;
+        let faulty = !round.is_multiple_of(3);
         let first = self.edits();
         let (late, early) = if round % 2 == 1 { self.split(&first) } else { (Vec::new(), first) };
         let edits: Vec<Edit> = early.iter().chain(&late).cloned().collect();
@@ -411,7 +411,15 @@ async fn both_sides_come_to_agree(config: HouseConfig, shop_owns: &[&'static str
     }
     let (shop, epicor) = rig.writes();
     let seconds = (SystemClock.now() - started).num_seconds();
-    println!("{} runs, seed {seed}: {shop} writes to the shop, {epicor} to Epicor, {seconds} s", ROUNDS * VENDORS);
+    report(&format!(
+        "{} runs, seed {seed}: {shop} writes to the shop, {epicor} to Epicor, {seconds} s",
+        ROUNDS * VENDORS
+    ));
+}
+
+#[expect(clippy::print_stdout, reason = "what the runs came to is for people, with --nocapture")]
+fn report(line: &str) {
+    println!("{line}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
