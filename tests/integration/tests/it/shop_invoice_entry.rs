@@ -335,7 +335,7 @@ async fn an_invoice_that_went_to_epicor_is_known_when_it_comes_back_and_makes_no
         let made = invoice(&house, order, &[1, 4]);
         if !marked {
             // The mark is refused, and stays on the shelf.
-            house.shop().add_fault(adobe::Fault::always("POST /rest/default/V1/invoices", adobe::FaultKind::Forbidden));
+            house.shop().add_fault(adobe::Fault::always("POST /rest/default/V1/invoices", adobe::FaultKind::TooLarge));
         }
         entered(&house, made).await;
         let number = number(&house, made);
