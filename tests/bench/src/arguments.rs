@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Parser, ValueEnum};
 
-/// Measures the queue, the sync, the budget and the ledger. Without arguments: everything, as tables.
+/// Measures the queue, the sync, orders, the budget and the ledger. Without arguments: everything, as tables.
 ///
 /// With `--redis-url` and one operation it prints one JSON line instead, to stand beside other queues in one run.
 #[derive(Debug, Parser)]
@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     /// Also sync 1,000,000 vendors; takes many minutes.
     #[arg(long, conflicts_with = "operation")]
     pub(crate) million: bool,
+    /// A tenth of the purchase orders.
+    #[arg(long, conflicts_with = "operation")]
+    pub(crate) quick: bool,
     /// A Redis for one operation. Nothing but the namespace is touched.
     #[arg(long, value_name = "URL", requires = "operation")]
     pub(crate) redis_url: Option<String>,
@@ -62,6 +65,8 @@ pub(crate) enum Measurement {
     Latency,
     /// 100,000 vendors from the Epicor simulator into the HubSpot simulator.
     Sync,
+    /// 5,000 purchase orders from the Epicor simulator into the Adobe Commerce simulator, which answers in 50 ms.
+    Orders,
     /// Use of a rate limit by 1, 4 and 16 processes.
     Budget,
     /// Requests that an unchanged window costs.

@@ -7,6 +7,7 @@ mod control;
 mod latency;
 mod ledger;
 mod no_op_job;
+mod orders;
 mod processes;
 mod queue;
 mod redis_server;
@@ -79,6 +80,10 @@ async fn everything(arguments: &Arguments) -> anyhow::Result<()> {
             Measurement::Sync => (
                 "Sync: Epicor simulator to HubSpot simulator, limits lifted, AOF always, one worker process",
                 or_reason(sync::measure(&processes, arguments.million).await),
+            ),
+            Measurement::Orders => (
+                "Orders: Epicor simulator to Adobe Commerce simulator (PaaS, 50 ms an answer), AOF always, one worker process",
+                or_reason(orders::measure(&processes, arguments.quick).await),
             ),
             Measurement::Budget => (
                 "Budget: 190 calls per sliding 10 s, shared by processes",

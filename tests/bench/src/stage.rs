@@ -1,6 +1,11 @@
 //! Both simulators, a Redis with an append-only file synced at every write, and real worker processes.
 
-use std::{os::unix::fs::OpenOptionsExt as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, ensure};
 use mlc_flow::{Ask, Extent, PollPage, flow_kind};
@@ -22,7 +27,8 @@ use crate::{
 pub(crate) const VENDORS: &str = "epicor_to_hubspot::vendors";
 /// The flow of customers.
 pub(crate) const CUSTOMERS: &str = "epicor_to_hubspot::customers";
-const EPICOR: &str = "epicor-main";
+/// The connection to Epicor.
+pub(crate) const EPICOR: &str = "epicor-main";
 const HUBSPOT: &str = "hubspot-main";
 const API_KEY: &str = "bench-api-key";
 const USER: &str = "bench";
@@ -123,26 +129,30 @@ impl<'a> Stage<'a> {
 
     /// Waits until no job is ready, waiting or running. Errs when a worker has ended or anything was refused.
     pub(crate) async fn settle(&self, worker: &mut Process<'_>) -> anyhow::Result<()> {
-        loop {
-            let lanes = self.context.queue.lanes().await?;
-            if lanes.iter().all(|lane| lane.ready + lane.delayed + lane.running == 0) {
-                let dead: u64 = lanes.iter().map(|lane| lane.dead).sum();
-                ensure!(dead == 0, "{dead} jobs are on the dead-letter shelf; {}", self.tail());
-                return Ok(());
-            }
-            worker.check_alive().with_context(|| self.tail())?;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        settle(&self.context, worker, &self.log()).await
     }
 
     fn log(&self) -> PathBuf {
         self.folder.path().join("worker.log")
     }
+}
 
-    fn tail(&self) -> String {
-        let text = std::fs::read_to_string(self.log()).unwrap_or_default();
+/// Waits until no job is ready, waiting or running. Errs with the end of the log when a worker has ended or anything was refused.
+pub(crate) async fn settle(context: &Context, worker: &mut Process<'_>, log: &Path) -> anyhow::Result<()> {
+    let tail = || {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         format!("the worker's log ends: {}", lines[lines.len().saturating_sub(3)..].join(" / "))
+    };
+    loop {
+        let lanes = context.queue.lanes().await?;
+        if lanes.iter().all(|lane| lane.ready + lane.delayed + lane.running == 0) {
+            let dead: u64 = lanes.iter().map(|lane| lane.dead).sum();
+            ensure!(dead == 0, "{dead} jobs are on the dead-letter shelf; {}", tail());
+            return Ok(());
+        }
+        worker.check_alive().with_context(tail)?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -182,6 +192,7 @@ to = "{HUBSPOT}"
     )
 }
 
-fn text(line: &serde_json::Value, field: &str) -> anyhow::Result<String> {
+/// A text of a ready line.
+pub(crate) fn text(line: &serde_json::Value, field: &str) -> anyhow::Result<String> {
     Ok(line.get(field).and_then(serde_json::Value::as_str).with_context(|| format!("no `{field}`"))?.to_owned())
 }
