@@ -25,11 +25,13 @@ Control API (JSON, no credentials), below /__control:
   GET  stats                       calls by status and route, in flight, faults committed
   GET  calls                       the last calls
   GET  orders|items|invoices|customers|companies|sources|groups|webhooks|subscriptions
+  GET  lines                       order lines as they are stored, where `items` shows them as a read of the shop does
   GET  behaviour                   the switches; POST behaviour {\"b2b\":false,..} changes those named
   POST faults {route,kind,times?,probability?,body_contains?,skip?,retry_after?,delay_ms?}; GET, DELETE faults
   POST latency {\"ms\":50}           delay of every answer
   POST clock {now?,advance_secs?,real?}
   POST orders {entity}             places an order as a shopper would: no credentials, no checks of rights
+  POST companies {\"id\":1,\"changes\":{\"comment\":\"..\"}}   an admin edits a company
   POST integration {\"index\":0,\"active\":false|\"revoked\":true|\"resources\":[..]}
   POST expire_tokens               SaaS: every token given so far is refused from now on
   POST run_consumers               carries out asynchronous calls that are open
@@ -61,6 +63,13 @@ struct IntegrationOrder {
     revoked: Option<bool>,
     request_token: Option<bool>,
     resources: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompanyEdit {
+    id: u64,
+    changes: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +120,7 @@ fn look(shop: &Shop, name: &str, _query: &str) -> Option<Value> {
         "calls" => json!(shop.log.last),
         "orders" => tables.orders.values().map(|order| shop.read_order(order)).collect(),
         "items" => tables.items.values().map(|row| shop.read_item(row)).collect(),
+        "lines" => json!(tables.items.values().collect::<Vec<_>>()),
         "invoices" => tables.invoices.values().map(invoice_calls::show).collect(),
         "customers" => json!(tables.customers.values().collect::<Vec<_>>()),
         "companies" => json!(tables.companies.values().collect::<Vec<_>>()),
@@ -188,6 +198,11 @@ fn set(shop: &mut Shop, name: &str, bytes: &[u8]) -> Outcome {
                 return Err(refusal(status, &value.to_string()));
             }
             return Ok(Some(value));
+        }
+        "companies" => {
+            let CompanyEdit { id, changes } = body(bytes)?;
+            let Some(row) = shop.tables.companies.get_mut(&id) else { return Err(refusal(404, "no such company")) };
+            row.extend(changes);
         }
         "expire_tokens" => shop.tokens.expire_all(),
         "run_consumers" => shop.run_consumers(),
