@@ -17,6 +17,7 @@ use crate::{
     mlc::Mlc,
     processes::Processes,
     settings::{self, COMPANY, EPICOR, HUBSPOT},
+    shop::Shop,
 };
 
 /// Credentials of the simulated systems; worth nothing elsewhere.
@@ -41,6 +42,8 @@ pub(crate) struct House {
     pub(crate) producer: Server,
     pub(crate) workers: [Server; WORKERS],
     pub(crate) mlc: Mlc,
+    /// Where shops post their webhooks.
+    pub(crate) webhooks: Server,
     directory: std::path::PathBuf,
     worker_program: std::path::PathBuf,
     ports: [u16; WORKERS],
@@ -68,9 +71,9 @@ impl House {
         let hubspot = Server::at(&hubspot_base)?;
         seed(&epicor).await?;
 
-        let [producer, ports @ ..] = settings::free_ports::<{ WORKERS + 1 }>()?;
+        let [producer, webhooks, ports @ ..] = settings::free_ports::<{ WORKERS + 2 }>()?;
         let config = directory.join("mlc.toml");
-        std::fs::write(&config, settings::file(&directory, &epicor_base, &hubspot_base, producer))?;
+        std::fs::write(&config, settings::file(&directory, &epicor_base, &hubspot_base, [producer, webhooks]))?;
         let on_loopback = |port: u16| Server::at(&format!("http://127.0.0.1:{port}"));
         let [first, second] = ports;
         let house = Self {
@@ -78,6 +81,7 @@ impl House {
             hubspot,
             producer: on_loopback(producer)?,
             workers: [on_loopback(first)?, on_loopback(second)?],
+            webhooks: on_loopback(webhooks)?,
             mlc: Mlc::new(processes.own("mlc"), config),
             worker_program: processes.own("mlc-worker"),
             directory,
@@ -101,21 +105,48 @@ impl House {
             (EPICOR, "password", PASSWORD),
             (HUBSPOT, "token", TOKEN),
         ];
+        self.seal(&secrets).await?;
+        println!("A new vault key; {} secrets sealed with it", secrets.len());
+        Ok(())
+    }
+
+    /// Hands secrets in: connection, name, secret.
+    pub(crate) async fn seal(&self, secrets: &[(&str, &str, &str)]) -> anyhow::Result<()> {
         for (connection, name, secret) in secrets {
             self.mlc.run_with(&["connection", "set-secret", connection, name, "--stdin"], Some(secret)).await?;
         }
-        println!("A new vault key; {} secrets sealed with it", secrets.len());
         Ok(())
     }
 
     async fn check_and_ping(&self) -> anyhow::Result<()> {
         for arguments in [&["check"][..], &["ping", EPICOR], &["ping", HUBSPOT, "--set-up"]] {
-            println!("\n$ mlc {}", arguments.join(" "));
-            let printed = self.mlc.run(arguments).await?;
-            printed.trim_end().lines().for_each(|line| println!("  {line}"));
+            self.show(arguments).await?;
         }
         println!();
         Ok(())
+    }
+
+    /// Runs a command of `mlc` and shows it with what it printed.
+    pub(crate) async fn show(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        println!("\n$ mlc {}", arguments.join(" "));
+        let printed = self.mlc.run(arguments).await?;
+        printed.trim_end().lines().for_each(|line| println!("  {line}"));
+        Ok(())
+    }
+
+    /// Adds to the settings file, as an operator does.
+    pub(crate) fn extend_settings(&self, sections: &str) -> anyhow::Result<()> {
+        let mut file = std::fs::OpenOptions::new().append(true).open(self.directory.join("mlc.toml"))?;
+        Ok(std::io::Write::write_all(&mut file, sections.as_bytes())?)
+    }
+
+    /// Ends producer and workers politely and starts them again, so that they read the settings anew.
+    pub(crate) async fn restart_product(&self, processes: &mut Processes) -> anyhow::Result<()> {
+        for index in 1..=WORKERS {
+            processes.stop(&format!("worker-{index}")).await;
+        }
+        processes.stop("producer").await;
+        self.start_product(processes).await
     }
 
     /// Starts the producer and the workers and waits until they are ready for work.
@@ -149,13 +180,15 @@ impl House {
     }
 
     /// What a person can look at and try while the demo stays up.
-    pub(crate) fn show_addresses(&self) {
+    pub(crate) fn show_addresses(&self, shop: &Shop) {
         let mlc = self.mlc.program().display();
         let directory = self.directory.display();
         println!("\nEverything stays up until Ctrl-C.\n");
         println!("  Epicor   {}  (/__control/stats, …)", self.epicor.url());
         println!("  HubSpot  {}  (/__control/companies?limit=3, …)", self.hubspot.url());
+        println!("  shop     {}  (/__control/orders, /__control/invoices, …)", shop.server.url());
         println!("  producer {}/metrics", self.producer.url());
+        println!("  webhooks {}", shop.webhook_url);
         for worker in &self.workers {
             println!("  worker   {}/metrics", worker.url());
         }
@@ -167,7 +200,13 @@ impl House {
         println!("  {mlc} window list {}", settings::VENDORS);
         println!("  curl -s -d '{{\"table\":\"Vendor\",\"rows\":5}}' {}/__control/touch", self.epicor.url());
         println!("  {mlc} sync {}", settings::VENDORS);
-        println!("  {mlc} dead-letters list\n");
+        println!("  {mlc} dead-letters list");
+        println!("  {mlc} review list");
+        println!("  {mlc} audit record {} {COMPANY}:PO:50001", settings::SHOP_ORDERS);
+        let edit = r#"{"do":"edit_line","order":50001,"line":1,"fields":{"DocUnitCost":"99.50"}}"#;
+        println!("  curl -s -d '{edit}' {}/__control/purchasing", self.epicor.url());
+        println!("  {mlc} sync {}", settings::SHOP_ORDERS);
+        println!("  {mlc} sync {}\n", settings::SHOP_INVOICES);
     }
 }
 
@@ -196,7 +235,7 @@ async fn answers(socket: &Path) -> anyhow::Result<()> {
     if &answer == b"+PONG" { Ok(()) } else { bail!("Redis is loading") }
 }
 
-fn address(ready_line: &str, field: &str) -> anyhow::Result<String> {
+pub(crate) fn address(ready_line: &str, field: &str) -> anyhow::Result<String> {
     let line: Value = serde_json::from_str(ready_line).context("the simulator's ready line is no JSON")?;
     let address = text(&line, field);
     if address.is_empty() { bail!("the simulator's ready line has no `{field}`") } else { Ok(address.to_owned()) }

@@ -1,15 +1,25 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::print_stdout, reason = "a demo prints")]
 
+mod contents;
 mod control;
+mod documents;
 mod house;
 mod mlc;
+mod partners;
 mod processes;
 mod progress;
+mod purchasing;
+mod review;
 mod settings;
 mod shelf;
+mod shop;
+mod shop_story;
+mod shop_verify;
+mod shoppers;
 mod story;
 mod summary;
+mod trace;
 mod truth;
 mod verify;
 
@@ -18,15 +28,18 @@ use std::{process::ExitCode, time::Instant};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{house::House, processes::Processes};
+use crate::{house::House, processes::Processes, settings::Edition};
 
-/// Two simulated systems, a private Redis, producer and workers, from seed to proof.
+/// Three simulated systems, a private Redis, producer and workers, from seed to proof.
 #[derive(Debug, Parser)]
 #[command(name = "mlc-demo", version)]
 struct Arguments {
     /// End after the proof: exit code 0 only when all numbers add up, last line one JSON object.
     #[arg(long)]
     once: bool,
+    /// Edition of the simulated Adobe Commerce shop.
+    #[arg(long, value_enum, default_value = "paas", env = "MLC_DEMO_EDITION")]
+    edition: Edition,
 }
 
 #[tokio::main]
@@ -41,7 +54,7 @@ async fn main() -> ExitCode {
         }
     };
     let told = tokio::select! {
-        told = tell(&mut processes, arguments.once, started) => told,
+        told = tell(&mut processes, &arguments, started) => told,
         name = interrupted() => name.map(|name| {
             println!("\n{name}: stopping");
             ExitCode::from(if arguments.once { 130 } else { 0 })
@@ -64,18 +77,19 @@ async fn main() -> ExitCode {
     told.unwrap_or(ExitCode::FAILURE)
 }
 
-async fn tell(processes: &mut Processes, once: bool, started: Instant) -> anyhow::Result<ExitCode> {
+async fn tell(processes: &mut Processes, arguments: &Arguments, started: Instant) -> anyhow::Result<ExitCode> {
     let house = House::open(processes).await?;
-    let numbers = story::tell(&house, processes, started).await?;
+    let mut numbers = story::tell(&house, processes, started).await?;
+    let shop = shop_story::tell(&house, processes, arguments.edition, started, &mut numbers).await?;
     let good = numbers.problems.is_empty();
     if !good {
         processes.show_troubled_logs();
     }
-    if once {
+    if arguments.once {
         processes.last_line = Some(numbers.json().to_string());
         return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    house.show_addresses();
+    house.show_addresses(&shop);
     loop {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         processes.check_alive()?;

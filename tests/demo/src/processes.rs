@@ -27,9 +27,13 @@ const LOUD: [&str; 3] = [" WARN ", " ERROR ", "panicked"];
 
 /// Waits for the end of the demo, which closes its standard input, then ends what is left and removes the directory.
 const GUARD: &str = r#"trap '' HUP INT TERM
-pids=
-while read -r word pid; do case $word in pid) pids="$pids $pid" ;; done) pids= ;; esac; done
-[ -n "$pids" ] && kill -KILL $pids 2>/dev/null
+pids=' '
+while read -r word pid; do case $word in
+  pid) pids="$pids$pid " ;;
+  gone) pids=$(printf '%s' "$pids" | sed "s/ $pid / /") ;;
+  done) pids=' ' ;;
+esac; done
+[ "$pids" = ' ' ] || kill -KILL $pids 2>/dev/null
 rm -rf -- "$1""#;
 
 /// One process and where its log goes.
@@ -37,6 +41,19 @@ struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+}
+
+impl Process {
+    async fn stop(mut self) {
+        if let Some(pid) = self.child.id() {
+            // The shell's own `kill`: the program of that name is missing on slim systems.
+            let mut kill = Command::new("/bin/sh");
+            let _ = kill.args(["-c", "kill -TERM \"$0\"", &pid.to_string()]).stderr(Stdio::null()).status().await;
+        }
+        if timeout(END_WITHIN, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
 }
 
 /// All processes of a demo, with the directory they live in.
@@ -103,7 +120,8 @@ impl Processes {
 
     fn spawn(&mut self, name: &str, command: &mut Command, with_output: bool) -> anyhow::Result<&mut Process> {
         let log = self.directory().join(format!("{name}.log"));
-        let file = File::create(&log)?;
+        // A process that is started again goes on in its log.
+        let file = File::options().create(true).append(true).open(&log)?;
         let output = if with_output { Stdio::piped() } else { file.try_clone()?.into() };
         let child = clean(command)
             .stdin(Stdio::null())
@@ -151,17 +169,22 @@ impl Processes {
         }
     }
 
+    /// Ends one process politely. Started again under the same name, it goes on in its log.
+    pub(crate) async fn stop(&mut self, name: &str) {
+        let Some(at) = self.running.iter().position(|process| process.name == name) else { return };
+        let process = self.running.remove(at);
+        let pid = process.child.id();
+        process.stop().await;
+        // Its number may be given to somebody else now.
+        if let (Some(pid), Some(guard)) = (pid, &mut self.guard_input) {
+            let _ = writeln!(guard, "gone {pid}");
+        }
+    }
+
     /// Ends everything politely, the last one started first, then the guard, then the directory.
     pub(crate) async fn stop_all(mut self) {
-        while let Some(mut process) = self.running.pop() {
-            if let Some(pid) = process.child.id() {
-                // The shell's own `kill`: the program of that name is missing on slim systems.
-                let mut kill = Command::new("/bin/sh");
-                let _ = kill.args(["-c", "kill -TERM \"$0\"", &pid.to_string()]).stderr(Stdio::null()).status().await;
-            }
-            if timeout(END_WITHIN, process.child.wait()).await.is_err() {
-                let _ = process.child.kill().await;
-            }
+        while let Some(process) = self.running.pop() {
+            process.stop().await;
         }
         if let Some(mut guard) = self.guard_input.take() {
             let _ = writeln!(guard, "done");

@@ -13,6 +13,7 @@ use crate::{
     control::{metric, number},
     house::House,
     processes::Processes,
+    shop::Shop,
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -43,24 +44,58 @@ async fn queue(house: &House) -> anyhow::Result<Queue> {
 
 /// Waits until all work that was ordered is done, showing how far it is. `goal`: companies that HubSpot should hold then.
 pub(crate) async fn until_quiet(house: &House, processes: &mut Processes, goal: usize) -> anyhow::Result<()> {
+    watch(house, processes, &Target::Hubspot { goal }).await
+}
+
+/// The same, showing what the shop holds.
+pub(crate) async fn until_shop_quiet(house: &House, processes: &mut Processes, shop: &Shop) -> anyhow::Result<()> {
+    watch(house, processes, &Target::Shop(shop)).await
+}
+
+/// Where the work goes.
+enum Target<'a> {
+    Hubspot { goal: usize },
+    Shop(&'a Shop),
+}
+
+impl Target<'_> {
+    async fn line(&self, house: &House, queue: &Queue, seconds: f64) -> anyhow::Result<String> {
+        let Queue { jobs, delayed, dead } = queue;
+        Ok(match self {
+            Target::Hubspot { goal } => {
+                let stats = house.hubspot.get("/__control/stats").await?;
+                format!(
+                    "  {seconds:>4.1} s  {} of {goal} companies, {} contacts, {} links, {jobs} jobs ({delayed} wait for their time), {dead} dead letters, {} requests, {} × 429",
+                    number(&stats, "/companies/total"),
+                    number(&stats, "/contacts/total"),
+                    number(&stats, "/associations"),
+                    number(&stats, "/total_requests"),
+                    number(&stats, "/answers_429"),
+                )
+            }
+            Target::Shop(shop) => {
+                let stats = shop.server.get("/__control/stats").await?;
+                format!(
+                    "  {seconds:>4.1} s  {} companies, {} orders, {} invoices; {jobs} jobs, {dead} dead letters",
+                    number(&stats, "/companies"),
+                    number(&stats, "/orders"),
+                    number(&stats, "/invoices"),
+                )
+            }
+        })
+    }
+}
+
+async fn watch(house: &House, processes: &mut Processes, target: &Target<'_>) -> anyhow::Result<()> {
     let live = std::io::stdout().is_terminal();
     let started = Instant::now();
     let (mut quiet, mut last_line) = (0, Instant::now());
     let mut shown = String::new();
     while quiet < QUIET_LOOKS {
         processes.check_alive()?;
-        let Queue { jobs, delayed, dead } = queue(house).await?;
-        let stats = house.hubspot.get("/__control/stats").await?;
-        quiet = if jobs == 0 { quiet + 1 } else { 0 };
-        let line = format!(
-            "  {:>4.1} s  {} of {goal} companies, {} contacts, {} links, {jobs} jobs ({delayed} wait for their time), {dead} dead letters, {} requests, {} × 429",
-            started.elapsed().as_secs_f64(),
-            number(&stats, "/companies/total"),
-            number(&stats, "/contacts/total"),
-            number(&stats, "/associations"),
-            number(&stats, "/total_requests"),
-            number(&stats, "/answers_429"),
-        );
+        let queue = queue(house).await?;
+        quiet = if queue.jobs == 0 { quiet + 1 } else { 0 };
+        let line = target.line(house, &queue, started.elapsed().as_secs_f64()).await?;
         if live {
             print!("\r\x1b[2K{line}");
             std::io::stdout().flush()?;

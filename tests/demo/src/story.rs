@@ -178,10 +178,10 @@ async fn reset_counters(house: &House) -> anyhow::Result<()> {
     house.epicor.delete("/__control/stats").await
 }
 
-fn show(printed: &str) {
+pub(crate) fn show(printed: &str) {
     printed.trim_end().lines().for_each(|line| println!("  {line}"));
 }
 
-fn title(text: &str) {
+pub(crate) fn title(text: &str) {
     println!("\n== {text}");
 }

@@ -65,6 +65,65 @@ impl Counters {
     }
 }
 
+/// What the demo found out about the shop.
+#[derive(Debug, Default)]
+pub(crate) struct ShopNumbers {
+    pub(crate) edition: &'static str,
+    pub(crate) companies: usize,
+    pub(crate) orders: usize,
+    pub(crate) lines: usize,
+    /// Totals of all orders by currency, as text.
+    pub(crate) totals: Vec<String>,
+    pub(crate) invoices: usize,
+    pub(crate) dead_letters: usize,
+    pub(crate) on_review: usize,
+    pub(crate) accepted: usize,
+    pub(crate) changed: usize,
+    pub(crate) deliveries: usize,
+    pub(crate) requisitions: usize,
+    pub(crate) requests: u64,
+    pub(crate) first_sync_seconds: f64,
+    pub(crate) seconds: f64,
+}
+
+impl ShopNumbers {
+    fn json(&self) -> Value {
+        json!({
+            "edition": self.edition,
+            "companies": self.companies,
+            "orders": self.orders,
+            "lines": self.lines,
+            "totals": self.totals,
+            "invoices": self.invoices,
+            "dead_letters": self.dead_letters,
+            "on_review": self.on_review,
+            "accepted": self.accepted,
+            "changed": self.changed,
+            "deliveries": self.deliveries,
+            "requisitions": self.requisitions,
+            "requests": self.requests,
+            "first_sync_seconds": tenths(self.first_sync_seconds),
+            "seconds": tenths(self.seconds),
+        })
+    }
+
+    /// For people.
+    pub(crate) fn show(&self) {
+        let row = |what: &str, value: String| println!("  {what:<28}{value:>14}");
+        println!();
+        row("edition of the shop", self.edition.to_owned());
+        row("companies", self.companies.to_string());
+        row("orders from Epicor", self.orders.to_string());
+        row("  lines, each with account", self.lines.to_string());
+        row("invoices", self.invoices.to_string());
+        row("waiting for a person", self.on_review.to_string());
+        row("webhooks delivered", self.deliveries.to_string());
+        row("requisitions in Epicor", self.requisitions.to_string());
+        row("requests to the shop", self.requests.to_string());
+        row("seconds", format!("{:.1}", self.seconds));
+    }
+}
+
 /// Everything that the demo found out.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
@@ -79,6 +138,8 @@ pub(crate) struct Numbers {
     pub(crate) companies: usize,
     pub(crate) contacts: usize,
     pub(crate) links: usize,
+    /// Counted once the shop has joined.
+    pub(crate) shop: ShopNumbers,
     /// What does not add up; empty is good.
     pub(crate) problems: Vec<String>,
 }
@@ -116,6 +177,7 @@ impl Numbers {
             "answers_429": last.answers_429,
             "first_sync_seconds": tenths(self.first_sync_seconds),
             "seconds": tenths(self.seconds),
+            "shop": self.shop.json(),
             "problems": self.problems,
         })
     }
@@ -129,9 +191,25 @@ impl Numbers {
                 self.companies, self.contacts, self.links
             );
         } else {
-            println!("\nThese numbers do not add up:");
-            self.problems.iter().for_each(|problem| println!("  - {problem}"));
+            self.show_problems();
         }
+    }
+
+    /// The last word, when the shop has been compared too.
+    pub(crate) fn show_verdict(&self) {
+        if self.problems.is_empty() {
+            println!(
+                "\nAll documents add up: {} orders and {} invoices in the shop, {} requisitions in Epicor.",
+                self.shop.orders, self.shop.invoices, self.shop.requisitions
+            );
+        } else {
+            self.show_problems();
+        }
+    }
+
+    fn show_problems(&self) {
+        println!("\nThese numbers do not add up:");
+        self.problems.iter().for_each(|problem| println!("  - {problem}"));
     }
 }
 

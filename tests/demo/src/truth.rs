@@ -126,7 +126,8 @@ fn is_address(text: &str) -> bool {
         && !text.contains(char::is_whitespace)
 }
 
-async fn rows(epicor: &Server, table: &str) -> anyhow::Result<Vec<Value>> {
+/// All rows of a table.
+pub(crate) async fn rows(epicor: &Server, table: &str) -> anyhow::Result<Vec<Value>> {
     let mut all = Vec::new();
     loop {
         let path = format!("/__control/rows?table={table}&limit={PAGE}&offset={}", all.len());

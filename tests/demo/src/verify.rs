@@ -144,15 +144,16 @@ pub(crate) fn compare_shelf(truth: &Truth, letters: &[Letter]) -> Vec<String> {
     mistakes.into_lines()
 }
 
+/// What is wrong, by kind, with a few examples of each.
 #[derive(Default)]
-struct Mistakes(BTreeMap<String, Vec<String>>);
+pub(crate) struct Mistakes(BTreeMap<String, Vec<String>>);
 
 impl Mistakes {
-    fn add(&mut self, what: &str, example: &str) {
+    pub(crate) fn add(&mut self, what: &str, example: &str) {
         self.0.entry(what.to_owned()).or_default().push(example.to_owned());
     }
 
-    fn into_lines(self) -> Vec<String> {
+    pub(crate) fn into_lines(self) -> Vec<String> {
         let line = |(what, examples): (String, Vec<String>)| {
             let more = if examples.len() > EXAMPLES { ", …" } else { "" };
             format!("{} {what}: {}{more}", examples.len(), examples[..examples.len().min(EXAMPLES)].join(", "))

@@ -15,6 +15,7 @@ use super::{
     locked,
     mutate::Mutator,
     purchasing::SeedPurchasing,
+    purchasing_control::Deed,
     seed::SeedCompany,
     serve::Call,
     sim::Shared,
@@ -217,6 +218,10 @@ fn write(shared: &Shared, call: &Call, name: &str) -> Outcome {
         "seed_purchasing" => {
             let order: SeedPurchasing = body(&call.body)?;
             json!(store.seed_purchasing(&order).map_err(wrong)?)
+        }
+        "purchasing" => {
+            let deed: Deed = body(&call.body)?;
+            store.purchasing(&deed).map_err(wrong)?
         }
         "fix_broken" => json!({ "fixed": store.fix_broken() }),
         "touch" => {

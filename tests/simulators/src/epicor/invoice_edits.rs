@@ -1,5 +1,6 @@
 //! What accounts payable does to supplier invoices, for tests.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +13,8 @@ use super::{
 };
 
 /// An invoice to add. Debit memos and corrections get negative quantities and amounts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NewInvoice {
     /// `VendorNum`, which must exist.
     pub vendor: i64,
@@ -57,7 +59,8 @@ impl Default for NewInvoice {
 }
 
 /// A line to add.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NewInvoiceLine {
     /// Order, line and release it bills; a miscellaneous line when absent.
     pub order: Option<[i64; 3]>,

@@ -18,6 +18,7 @@ mod mutate;
 mod options;
 mod order_edits;
 mod purchasing;
+mod purchasing_control;
 mod query;
 mod render;
 mod rules;
@@ -93,6 +94,7 @@ Control API (JSON in and out, no login; company defaults to the first one):
   POST   /__control/seed              {company?, table, rows:[..]}   add or change rows
   POST   /__control/seed_company      {company?, vendors, customers, contacts, prospects, broken, seed}
   POST   /__control/seed_purchasing   {company?, pos, invoices, vendors, seed}
+  POST   /__control/purchasing        {do: edit_line, order, line, fields} | {do: add_order, new} | void_order, ..
   GET    /__control/broken            broken rows that are left, with reasons
   POST   /__control/fix_broken        {company?}                     repair them
   POST   /__control/touch             {company?, table, rows, seed}  change that many good rows

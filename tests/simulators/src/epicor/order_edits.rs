@@ -1,6 +1,7 @@
 //! What buyers do to purchase orders, for tests. Only the rows that are named get a new revision and stamp; the totals of the header follow
 //! without one, which is how an edit of a line stays invisible to a reader of headers.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +13,8 @@ use super::{
 };
 
 /// An order to add.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NewOrder {
     /// `VendorNum`, which must exist.
     pub vendor: i64,
@@ -45,7 +47,8 @@ impl Default for NewOrder {
 }
 
 /// A line to add, with its releases.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NewOrderLine {
     /// `PartNum`.
     pub part: String,
