@@ -84,7 +84,6 @@ impl Context {
         Ok(ShopRules {
             settings: self.flow(flow)?.clone(),
             connection: self.connections.adobe_settings(to)?.clone(),
-            company: self.epicor_settings(from)?.company.clone(),
             shop_owns: vendor_master::shop_owns(&self.settings, from, to),
         })
     }

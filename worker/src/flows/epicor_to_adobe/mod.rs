@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use mlc_flow::{PushRecord, Record};
-use mlc_model::{CompanyCode, Fault, Fingerprint, RecordKey, SharedField, TargetId};
+use mlc_model::{Fault, Fingerprint, RecordKey, SharedField, TargetId};
 use mlc_queue::{JobContext, Order};
 use mlc_runtime::settings::{AdobeConnection, FlowSettings};
 
@@ -19,8 +19,6 @@ use crate::context::Context;
 pub(crate) struct ShopRules {
     pub(crate) settings: FlowSettings,
     pub(crate) connection: AdobeConnection,
-    /// The Epicor company that the records come from.
-    pub(crate) company: CompanyCode,
     /// Fields of vendors whose value in the shop counts.
     pub(crate) shop_owns: BTreeSet<SharedField>,
 }
