@@ -76,7 +76,10 @@ pub(crate) fn decide(
                 if history.attempts >= max_attempts {
                     return Step::Shelve { fault, history };
                 }
-                let delay = retry.delay(history.attempts, random).max(fault.retry_after().unwrap_or_default());
+                let mut delay = retry.delay(history.attempts, random).max(fault.retry_after().unwrap_or_default());
+                if fault.kind == FaultKind::Uncertain {
+                    delay = delay.max(retry.unsettled);
+                }
                 Step::Later { delay: delay.min(LONGEST_DELAY), history, retry: true, why: fault.to_string() }
             }
         },
@@ -152,5 +155,16 @@ mod tests {
     fn what_cannot_succeed_goes_to_the_shelf_at_once() {
         assert!(matches!(after(fault(FaultKind::Rejected), 0), Step::Shelve { .. }));
         assert!(matches!(after(fault(FaultKind::Defect), 0), Step::Shelve { .. }));
+    }
+
+    #[test]
+    fn a_write_whose_end_is_not_known_is_left_time_to_be_carried_out() {
+        let retry = RETRY.with_unsettled(Duration::from_secs(30));
+        let delay = |kind| match decide(fault(kind).into(), History::default(), 3, retry, DateTime::default(), 0.5) {
+            Step::Later { delay, .. } => delay,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(delay(FaultKind::Uncertain), Duration::from_secs(30));
+        assert_eq!(delay(FaultKind::Transient), Duration::from_millis(500));
     }
 }

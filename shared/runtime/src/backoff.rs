@@ -15,12 +15,20 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// Highest ceiling.
     pub cap: Duration,
+    /// The shortest delay after a write whose end is not known: the server may still be carrying it out, and only then can be asked whether it did.
+    pub unsettled: Duration,
 }
 
 impl RetryPolicy {
-    /// A policy that doubles from `base` to `cap`.
+    /// A policy that doubles from `base` to `cap`, without a pause of its own after uncertain writes.
     pub const fn new(base: Duration, cap: Duration) -> Self {
-        Self { base, cap }
+        Self { base, cap, unsettled: Duration::ZERO }
+    }
+
+    /// The same policy with the shortest delay after a write whose end is not known.
+    #[must_use]
+    pub const fn with_unsettled(self, unsettled: Duration) -> Self {
+        Self { unsettled, ..self }
     }
 
     /// The longest delay possible after failure number `attempt` (counted from 1; 0 counts as 1).

@@ -41,6 +41,7 @@ lease = "{lease}s"
 [retry]
 base = "{retry_base}"
 cap = "{retry_cap}"
+unsettled = "50ms"
 
 [connections.epicor-main]
 system = "epicor"

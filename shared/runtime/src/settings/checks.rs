@@ -9,7 +9,8 @@ use super::{
     ChangeModeSetting, Connection, EpicorAuth, Settings,
     adobe_checks::{check_adobe, check_shared_stores},
     bounds::{
-        COLUMN_FIX, DAY, MIB, MINUTE, MS, NO_COLUMN, SECOND, check_rate, check_url, is_column, is_property, range, span,
+        COLUMN_FIX, DAY, HOUR, MIB, MINUTE, MS, NO_COLUMN, SECOND, check_rate, check_url, is_column, is_property,
+        range, span,
     },
     flow_checks::{check_flow, check_overlaps, check_schedule},
     option_checks::check_options,
@@ -89,6 +90,7 @@ fn check_processes(settings: &Settings, reading: &mut Reading<'_>) {
     span(reading, &["producer", "lease"], producer.lease, 2 * SECOND, 5 * MINUTE);
     span(reading, &["retry", "base"], retry.base, 10 * MS, 10 * MINUTE);
     span(reading, &["retry", "cap"], retry.cap, retry.base, DAY);
+    span(reading, &["retry", "unsettled"], retry.unsettled, Duration::ZERO, HOUR);
     range(reading, &["retry", "max_attempts"], retry.max_attempts, 1, 100);
     check_level(&log.level, reading);
     check_ports(settings, reading);

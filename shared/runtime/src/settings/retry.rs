@@ -19,17 +19,26 @@ pub struct RetrySettings {
     pub cap: Duration,
     /// Attempts after which a job goes to the dead-letter shelf. Default 12, 1 to 100.
     pub max_attempts: u32,
+    /// A write whose answer was lost is looked up and repeated no earlier than this: the server may still be carrying it out.
+    /// Default 30 s, 0 s to 1 h.
+    #[serde(with = "duration")]
+    pub unsettled: Duration,
 }
 
 impl RetrySettings {
     /// The delays as a policy.
     pub fn policy(&self) -> RetryPolicy {
-        RetryPolicy::new(self.base, self.cap)
+        RetryPolicy::new(self.base, self.cap).with_unsettled(self.unsettled)
     }
 }
 
 impl Default for RetrySettings {
     fn default() -> Self {
-        Self { base: Duration::from_secs(1), cap: Duration::from_secs(600), max_attempts: 12 }
+        Self {
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(600),
+            max_attempts: 12,
+            unsettled: Duration::from_secs(30),
+        }
     }
 }
