@@ -64,7 +64,7 @@ impl RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self::new(Duration::from_secs(1), Duration::from_secs(600))
+        Self::new(Duration::from_secs(1), Duration::from_secs(600)).with_unsettled(Duration::from_secs(30))
     }
 }
 
