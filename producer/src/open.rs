@@ -99,7 +99,7 @@ impl Rooms {
     /// `Redis`.
     pub async fn set_caps(&self) -> Result<(), Failure> {
         for (id, connection) in &self.settings.connections {
-            self.queue.set_cap(&Lane::from(id.clone()), Some(connection.concurrency())).await?;
+            self.queue.set_cap(&Lane::from(id.clone()), Some(connection.lane_cap())).await?;
         }
         Ok(())
     }

@@ -60,7 +60,7 @@ pub async fn open_with_keys(
     };
     let queue = Queue::open(redis.clone(), sealer, config).await?;
     for (id, connection) in &settings.connections {
-        queue.set_cap(&Lane::from(id.clone()), Some(connection.concurrency())).await?;
+        queue.set_cap(&Lane::from(id.clone()), Some(connection.lane_cap())).await?;
     }
     let connections = Connections::new(Arc::clone(&settings), redis.clone(), keys, metrics.clone(), Arc::clone(&clock));
     Ok(Context {

@@ -119,12 +119,21 @@ impl Connection {
         if let Self::Adobe(connection) = self { Some(connection) } else { None }
     }
 
-    /// Requests in flight at once over all workers: the cap of the connection's lane.
+    /// Requests in flight at once over all workers.
     pub fn concurrency(&self) -> u32 {
         match self {
             Self::Epicor(connection) => connection.concurrency,
             Self::Hubspot(connection) => connection.concurrency,
             Self::Adobe(connection) => connection.concurrency,
+        }
+    }
+
+    /// Jobs that run at once over all workers: the cap of the connection's lane. A job for a shop carries one document and spends a part of its
+    /// time on leases and the ledger, so that more of them are needed to keep its requests in flight; the budget still counts the requests.
+    pub fn lane_cap(&self) -> u32 {
+        match self {
+            Self::Epicor(_) | Self::Hubspot(_) => self.concurrency(),
+            Self::Adobe(connection) => connection.concurrency.saturating_mul(2),
         }
     }
 }
