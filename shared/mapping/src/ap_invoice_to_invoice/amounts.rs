@@ -1,7 +1,8 @@
 //! How the shop computes amounts of an invoice from its order, and which order makes it compute what we want.
 //!
-//! Source: measured, observed section 4: a partial invoice takes `row_total * qty / qty_ordered` of its lines, the last quantity of a line
-//! what its row total has left, the invoice that finishes the order what the order's totals have left.
+//! Source: measured, observed section 4: a partial invoice takes the row totals of its lines, the invoice that finishes the order what the
+//! order's totals have left. And the platform's source (`Order\Invoice\Item::calcRowTotal`, `Total\Tax`, from 2.0 on): a line's part is
+//! `(row_total - row_invoiced) / (qty_ordered - qty_invoiced) * qty`, and all that is left for the last quantity that is not cancelled.
 
 use mlc_adobe::{OrderLine, wire::Amount as Number};
 use mlc_model::{Amount, round_half_up};
@@ -89,11 +90,11 @@ impl LineState {
 
     /// The line's total for which an invoice over `quantity` comes to exactly `wanted`.
     pub(super) fn total_for(&self, wanted: Amount, quantity: Decimal, invoiced: Amount) -> Amount {
-        if quantity == self.open && self.canceled.is_zero() {
+        if quantity == self.open {
             add(invoiced, wanted)
         } else {
-            // Four decimals are kept; quantity is at most what was ordered, so the share is exact at two.
-            rounded(ratio(wanted, self.ordered, quantity), 4)
+            // Four decimals are kept; quantity is at most what is not invoiced, so the share is exact at two.
+            add(invoiced, rounded(ratio(wanted, self.open + self.canceled, quantity), 4))
         }
     }
 }
@@ -159,5 +160,9 @@ mod tests {
             amount(501, 602),
             "the last takes the rest"
         );
+        // Two of seven were invoiced for 24.00 and one is cancelled: what is left counts for the five that are not invoiced.
+        let begun = LineState { open: Decimal::from(4), canceled: Decimal::ONE, ..state };
+        assert_eq!(begun.total_for(amount(1000, 1100), Decimal::from(2), amount(2400, 2400)), amount(4900, 5150));
+        assert_eq!(begun.total_for(amount(4000, 4400), Decimal::from(4), amount(2400, 2400)), amount(6400, 6800));
     }
 }

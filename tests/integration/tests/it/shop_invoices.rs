@@ -135,6 +135,26 @@ async fn partial_invoices_add_up_and_the_last_one_finishes_the_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_further_partial_invoice_is_its_own_share_whatever_the_earlier_ones_cost() {
+    for house in every_house().await {
+        let order = two_lines(5001);
+        order.place(house.shop());
+        let all = [
+            invoice("S-1").bills([5001, 1, 1], "7", "79.38").with_tax(same("3.33")),
+            invoice("S-2").bills([5001, 1, 1], "5", "52.50").with_tax(same("1.11")),
+            invoice("S-3").bills([5001, 1, 1], "4", "40.01"),
+            invoice("S-4").bills([5001, 1, 1], "4", "42").bills([5001, 2, 1], "5", "52.50"),
+        ];
+        for ours in &all {
+            carry(&house, ours).await;
+            assert!(reviews(&house, ours).await.is_empty(), "{}", ours.number);
+            assert_right(&house, &order, ours);
+        }
+        assert_eq!(shown(the_order(house.shop(), &order).total_due), Decimal::ZERO);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invoice_over_several_orders_becomes_one_per_order_and_they_add_up() {
     for house in every_house().await {
         let orders = [two_lines(5001), two_lines(5002), two_lines(5003)];

@@ -142,8 +142,10 @@ impl Shop {
         for (line_id, asked) in lines {
             let item_id = self.tables.next("invoice item");
             let Some(line) = self.tables.items.get_mut(line_id) else { continue };
-            let share = asked / amount(line, "qty_ordered");
-            let last = (Tables::open(line) - asked).abs() < 1e-9 && amount(line, "qty_canceled") == 0.0;
+            // What is left of the line is shared by what is not invoiced yet; its last quantity takes all of it, also where others were
+            // cancelled. Source: the platform's `Order\Invoice\Item::calcRowTotal` and `isLast`, the same from 2.0 on.
+            let share = asked / (amount(line, "qty_ordered") - amount(line, "qty_invoiced"));
+            let last = (Tables::open(line) - asked).abs() < 1e-9;
             let mut item = Row::new();
             copy(line, &mut item, &FROM_LINE);
             for ((prefix, sum), booked) in
@@ -151,8 +153,8 @@ impl Shop {
             {
                 let column = |name: &str| format!("{prefix}{name}");
                 let part = |line: &Row, total: &str, done: &str| {
-                    let total = amount(line, &column(total));
-                    if last { total - amount(line, done) } else { round(total * share, 2) }
+                    let left = amount(line, &column(total)) - amount(line, done);
+                    if last { left } else { round(left * share, 2) }
                 };
                 let row_total = part(line, "row_total", booked);
                 let tax = part(line, "tax_amount", &column("tax_invoiced"));
