@@ -224,7 +224,7 @@ impl<'a> Draft<'a> {
         for ((item_id, billed), tax) in billed.into_iter().zip(taxes) {
             let Some(line) = lines.iter().find(|line| line.item_id == Some(item_id)) else { continue };
             differences.extend(self.difference(line, billed));
-            items.push(self.corrected(line, billed, tax, finishes));
+            items.push(self.corrected(line, billed, tax));
             ask.push(InvoiceItemAsk { order_item_id: item_id, qty: Number(billed.quantity) });
         }
         for item_id in &self.doubled {
@@ -252,14 +252,13 @@ impl<'a> Draft<'a> {
         })
     }
 
-    fn corrected(&mut self, line: &OrderLine, billed: Billed, tax: Amount, finishes: bool) -> OrderLineWrite {
+    fn corrected(&mut self, line: &OrderLine, billed: Billed, tax: Amount) -> OrderLineWrite {
         let state = LineState::of(line);
         let row = state.total_for(billed.amount, billed.quantity, state.row_invoiced);
         let tax = state.total_for(tax, billed.quantity, state.tax_invoiced);
         let price = rounded(ratio(billed.amount, Decimal::ONE, billed.quantity), 4);
-        if let Some(item_id) = line.item_id.filter(|_| finishes || billed.quantity >= state.open) {
-            self.after.lines.remove(&item_id);
-        } else if let Some(item_id) = line.item_id {
+        // Also where nothing of the line stays open: the invoice may not come about.
+        if let Some(item_id) = line.item_id {
             let known = self.before.line_of(line);
             if known.is_some() || price != state.price {
                 let was = known.unwrap_or(LineBefore { price: state.price, row: self.before.row_of(line), set: price });
@@ -308,7 +307,7 @@ impl<'a> Draft<'a> {
         let present = pair(order.shipping_amount, order.base_shipping_amount);
         let shipping = match shipping {
             Some(shipping) => {
-                self.remember_shipping(present, shipping, finishes);
+                self.remember_shipping(present, shipping);
                 shipping
             }
             None => pair(order.shipping_invoiced, order.base_shipping_invoiced),
@@ -341,10 +340,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn remember_shipping(&mut self, present: Amount, set: Amount, finishes: bool) {
+    fn remember_shipping(&mut self, present: Amount, set: Amount) {
         let known = self.before.shipping.filter(|before| before.set == present).map(|before| before.was);
         let was = known.unwrap_or(present);
-        if !finishes && set == Amount::default() && was != set {
+        if was != set {
             self.after.shipping = Some(ShippingBefore { was, set });
         }
     }

@@ -51,7 +51,7 @@ pub(super) enum Standing {
     /// Its order is not there.
     NoOrder { number: String },
     /// Its order has no room for it; it may not be up to date yet.
-    NoRoom { number: String, mismatch: Mismatch },
+    NoRoom { order_id: i64, number: String, mismatch: Mismatch },
     /// A person has to decide; it was noted.
     OnReview,
 }
@@ -109,11 +109,11 @@ async fn carry_out(desk: &Desk<'_>, parts: &[InvoicePart], standings: Vec<Standi
                 created = true;
             }
             Standing::NoOrder { number } => missing.push(number),
-            Standing::NoRoom { number, mismatch } => no_room.push((number, mismatch)),
+            Standing::NoRoom { order_id, number, mismatch } => no_room.push((order_id, number, mismatch)),
             Standing::OnReview => return Ok(Landed::OnReview),
         }
     }
-    let waited_for = missing.first().or(no_room.first().map(|(number, _)| number));
+    let waited_for = missing.first().or(no_room.first().map(|(_, number, _)| number));
     let Some(thing) = waited_for else {
         return Ok(Landed::Written { target: target_of(&ids)?, created, then: Vec::new() });
     };
@@ -123,7 +123,9 @@ async fn carry_out(desk: &Desk<'_>, parts: &[InvoicePart], standings: Vec<Standi
     if !missing.is_empty() {
         return Err(desk.order_missing(&missing));
     }
-    for (number, Mismatch { summary, mut facts }) in no_room {
+    for (order_id, number, Mismatch { summary, mut facts }) in no_room {
+        // There may have been room when the order was corrected for it.
+        desk.put_back(order_id, &number).await?;
         facts.insert("order".to_owned(), number.clone());
         desk.raise(ReviewKind::Unmatched, &number, summary, facts).await?;
     }

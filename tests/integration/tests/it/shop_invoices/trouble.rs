@@ -7,7 +7,7 @@ use mlc_simulators::adobe::{Fault, FaultKind};
 use serde_json::json;
 
 use super::{assert_right, two_lines};
-use crate::invoice_rig::{Billing, carry, house, invoice, reviews, same, the_order};
+use crate::invoice_rig::{Billing, ShopOrder, carry, dec, house, invoice, reviews, same, shown, the_order};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drafts_and_invoices_without_purchase_order_stay_out() {
@@ -174,4 +174,23 @@ async fn long_and_strange_texts_do_no_harm() {
     assert!(found.comments[0].ends_with('…') && found.comments[0].len() < 65_535);
     let added = the_order(house.shop(), &order).items.remove(2);
     assert!(added.row["name"].as_str().unwrap().ends_with('…'));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_corrected_for_an_invoice_that_does_not_come_about_gets_its_own_prices_again() {
+    let house = house(HouseConfig::with_paas_shop(), "1s").await;
+    let order = ShopOrder { freight: dec("25"), ..two_lines(5001) };
+    order.place(house.shop());
+    let id = the_order(house.shop(), &order).entity_id;
+    house.shop().add_fault(Fault::always(&format!("order/{id}/invoice"), FaultKind::TooLarge));
+    let ours = invoice("REFUSED")
+        .bills([5001, 1, 1], "20", "220")
+        .bills([5001, 2, 1], "2", "22.40")
+        .with_charges(same("10"));
+    carry(&house, &ours).await;
+    assert_eq!((house.shop().invoices().len(), house.dead_letters().await.unwrap().len()), (0, 1));
+    let view = the_order(house.shop(), &order);
+    let prices: Vec<_> = view.items.iter().map(|item| (shown(item.price), shown(item.row_total))).collect();
+    assert_eq!(prices, [(dec("10.50"), dec("210")), (dec("10.50"), dec("52.50"))]);
+    assert_eq!(shown(view.grand_total), dec("287.50"));
 }

@@ -55,7 +55,7 @@ impl Desk<'_> {
         let before = self.before(&number).await?;
         let plan = match plan_invoice(part, &order, &invoices, &before) {
             Ok(plan) => plan,
-            Err(mismatch) => return Ok(Standing::NoRoom { number, mismatch }),
+            Err(mismatch) => return Ok(Standing::NoRoom { order_id: id_of(&order)?, number, mismatch }),
         };
         Ok(Standing::Ready { order: Box::new(order), plan: Box::new(plan) })
     }
@@ -77,10 +77,16 @@ impl Desk<'_> {
             // An earlier try may have come through after all: the list tells.
             Err(fault) if says_done(&fault) => {
                 if self.ours(&order).await?.is_empty() {
+                    self.put_back(order_id, &number).await?;
                     return Err(fault);
                 }
             }
-            Err(fault) => return Err(fault),
+            Err(fault) => {
+                if fault.kind == FaultKind::Rejected {
+                    self.put_back(order_id, &number).await?;
+                }
+                return Err(fault);
+            }
         }
         let mut made = self.ours(&order).await?;
         if made.len() > 1 {
@@ -106,15 +112,22 @@ impl Desk<'_> {
     pub(super) async fn complete(&self, part: &InvoicePart, order: &Order, invoice: &Invoice) -> Result<i64, Fault> {
         self.mark(part, order, invoice).await?;
         let number = order_increment_id(&self.invoice.company, part.order);
-        let before = self.before(&number).await?;
-        if !before.is_empty() {
-            let present = self.client.order(id_of(order)?).await?;
-            if let Some(change) = settle_order(&present, &before) {
-                self.client.update_order(&present, &change).await?;
-            }
-            self.context.ledger.forget_kept(&self.job.flow, &number, BEFORE).await?;
-        }
+        self.put_back(id_of(order)?, &number).await?;
         invoice.entity_id.ok_or_else(|| Fault::defect(OPERATION, "an invoice of the shop has no id"))
+    }
+
+    /// What is open of an order at its own prices again, where an invoice had corrected them, whether it came about or not.
+    pub(super) async fn put_back(&self, order_id: i64, number: &str) -> Result<(), Fault> {
+        let before = self.before(number).await?;
+        if before.is_empty() {
+            return Ok(());
+        }
+        let present = self.client.order(order_id).await?;
+        if let Some(change) = settle_order(&present, &before) {
+            self.client.update_order(&present, &change).await?;
+        }
+        self.context.ledger.forget_kept(&self.job.flow, number, BEFORE).await?;
+        Ok(())
     }
 
     async fn correct(
