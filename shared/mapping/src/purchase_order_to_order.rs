@@ -120,7 +120,8 @@ pub struct LiveOrder {
     pub version: Version,
 }
 
-/// An Epicor purchase order as an order of a shop; `None` for one that nobody has approved, where only approved ones are wanted.
+/// An Epicor purchase order as an order of a shop; `None` for one that nobody has approved, where only approved ones are wanted, unless it is
+/// void.
 ///
 /// # Errors
 /// No supplier, no lines, a line without account, amounts that do not add up, a foreign currency without rate, no usable e-mail address, keys
@@ -129,7 +130,8 @@ pub fn purchase_order_to_order(
     order: &PurchaseOrder,
     rules: &OrderRules,
 ) -> Result<Option<OrderDraft>, MappingProblem> {
-    if rules.approved_only && order.approval != Approval::Approved {
+    // An order loses its approval with its next edit, and voiding is one: what was sent before is called off all the same.
+    if rules.approved_only && order.approval != Approval::Approved && !order.void {
         return Ok(None);
     }
     let increment_id = key("PONum", columns::INCREMENT_ID, order.increment_id())?;

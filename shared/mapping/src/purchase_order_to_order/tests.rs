@@ -389,6 +389,18 @@ fn an_order_whose_lines_are_all_voided_is_called_off() {
 }
 
 #[test]
+fn an_order_that_lost_its_approval_before_it_was_voided_is_called_off_all_the_same() {
+    let lines = vec![line(1, &[decimal("4")], decimal("10"), CostPer::Each, Decimal::ONE)];
+    let approved = order(lines, Decimal::ONE, Decimal::ZERO, Decimal::ZERO);
+    for approval in [Approval::Unsubmitted, Approval::Pending, Approval::Rejected] {
+        let unapproved = PurchaseOrder { approval, ..approved.clone() };
+        assert_eq!(purchase_order_to_order(&unapproved, &rules()).unwrap(), None);
+        let void = PurchaseOrder { void: true, ..unapproved };
+        assert!(matches!(purchase_order_to_order(&void, &rules()).unwrap(), Some(OrderDraft::Void(_))), "{approval:?}");
+    }
+}
+
+#[test]
 fn the_company_s_currency_may_come_from_the_settings() {
     let mut order = order(
         vec![line(1, &[decimal("4")], decimal("10"), CostPer::Each, decimal("1.1"))],
