@@ -160,6 +160,8 @@ pub(super) fn draft(
 
 /// Taxes of the order on its lines, so that partial invoices carry their part: the sum of the lines is the order's.
 pub(super) fn spread_tax(lines: &mut [DraftLine], tax: Amount) {
+    // Without any amount to share by, one line takes all of it, which must not be one that is called off.
+    let mut lines: Vec<&mut DraftLine> = lines.iter_mut().filter(|line| !line.void).collect();
     let weights: Vec<Amount> = lines.iter().map(|line| line.row_total).collect();
     for (line, tax) in lines.iter_mut().zip(shares::split_amount(tax, &weights)) {
         line.tax = tax;

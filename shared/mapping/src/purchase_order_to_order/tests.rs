@@ -389,6 +389,15 @@ fn an_order_whose_lines_are_all_voided_is_called_off() {
 }
 
 #[test]
+fn taxes_of_an_order_without_amounts_stand_on_a_line_that_counts() {
+    let free = |number| line(number, &[decimal("1")], Decimal::ZERO, CostPer::Each, Decimal::ONE);
+    let mut order = order(vec![free(1), free(2)], Decimal::ONE, decimal("0.01"), Decimal::ZERO);
+    order.lines[0].void = true;
+    let taxes: Vec<_> = live(&order).lines.iter().map(|line| line.tax.doc).collect();
+    assert_eq!(taxes, [Decimal::ZERO, decimal("0.01")]);
+}
+
+#[test]
 fn an_order_that_lost_its_approval_before_it_was_voided_is_called_off_all_the_same() {
     let lines = vec![line(1, &[decimal("4")], decimal("10"), CostPer::Each, Decimal::ONE)];
     let approved = order(lines, Decimal::ONE, Decimal::ZERO, Decimal::ZERO);
