@@ -29,6 +29,8 @@ pub struct RequisitionRules {
     pub vendor_number: Option<i64>,
     /// Days until the goods are needed; `None` = no date.
     pub due_in_days: Option<u32>,
+    /// Name of the shop, where several shops order in one company: their numbers are alike. `None` = the number says it all.
+    pub shop: Option<String>,
 }
 
 /// A requisition with what was changed on the way.
@@ -74,7 +76,7 @@ pub fn shop_order_to_requisition(
         marker: requisition_marker(number),
         requestor: rules.requestor.clone(),
         requested: day(order.created_at.as_deref()).unwrap_or(today),
-        comment: String::new(),
+        comment: rules.shop.as_ref().map(|shop| format!("Shop {shop}")).unwrap_or_default(),
         ship_name: ship_name(order, &mut notes),
         lines,
     };

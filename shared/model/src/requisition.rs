@@ -35,7 +35,7 @@ pub struct Requisition {
     pub requestor: String,
     /// Day it is asked for.
     pub requested: NaiveDate,
-    /// Text after the marker; empty = none.
+    /// Text after the marker, by which it is found again too; empty = none.
     pub comment: String,
     /// Who the goods go to; `None` = Epicor's default.
     pub ship_name: Option<String>,

@@ -61,12 +61,13 @@ impl EpicorClient {
         next_step(self, requisition, at).await
     }
 
-    /// The number of the requisition that carries this marker on a line of its comment; the lowest, should there be several.
+    /// The number of the requisition that carries this marker, and every other line of its comment, on lines of their own; the lowest,
+    /// should there be several.
     ///
     /// # Errors
     /// As reads.
-    pub async fn find_requisition(&self, marker: &str) -> Result<Option<i64>, Fault> {
-        find(self, marker).await
+    pub async fn find_requisition(&self, requisition: &Requisition) -> Result<Option<i64>, Fault> {
+        find(self, requisition).await
     }
 }
 
@@ -77,7 +78,7 @@ async fn next_step<W: Wire>(
 ) -> Result<RequisitionProgress, Fault> {
     match at {
         RequisitionProgress::Nothing => {
-            let req_num = match find(wire, &requisition.marker).await? {
+            let req_num = match find(wire, requisition).await? {
                 Some(req_num) => req_num,
                 None => save_header(wire, requisition).await?,
             };
@@ -152,14 +153,19 @@ fn is_line_of(reference: &str, row: &DataRow) -> bool {
     }
 }
 
-async fn find<W: Wire>(wire: &W, marker: &str) -> Result<Option<i64>, Fault> {
+/// Whether a requisition is this one: two shops number their orders alike, and then the rest of the comment says whose it is.
+fn is_it(requisition: &Requisition, row: &DataRow) -> bool {
+    requisition.header_comment().lines().all(|line| is_line_of(line, row))
+}
+
+async fn find<W: Wire>(wire: &W, requisition: &Requisition) -> Result<Option<i64>, Fault> {
     #[derive(Deserialize)]
     struct Found {
         value: Vec<DataRow>,
     }
     let mut after = 0;
     loop {
-        let filter = format!("contains(CommentText,{}) and ReqNum gt {after}", text_literal(marker));
+        let filter = format!("contains(CommentText,{}) and ReqNum gt {after}", text_literal(&requisition.marker));
         let mut tail = "Erp.BO.ReqSvc/Reqs?$filter=".to_owned();
         encode(&filter, &mut tail);
         tail.push_str(&format!("&$orderby=ReqNum&$top={SEARCH_ROWS}&$select=Company,ReqNum,CommentText"));
@@ -169,7 +175,7 @@ async fn find<W: Wire>(wire: &W, marker: &str) -> Result<Option<i64>, Fault> {
             return Err(wire.redacted(fault::classify(SEARCH, &refusal)));
         }
         let found: Found = answer.json()?;
-        if let Some(row) = found.value.iter().find(|row| is_line_of(marker, row)) {
+        if let Some(row) = found.value.iter().find(|row| is_it(requisition, row)) {
             return Ok(row.int("ReqNum"));
         }
         // A page may be shorter than asked for; only an empty one is the last.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use mlc_flow::CreateRequisition;
 use mlc_house::{House, HouseConfig, REQUISITIONS, SHOP_ORDERS};
 use mlc_ledger::{Action, Delivery};
-use mlc_model::{CompanyCode, Fault, Fingerprint, FlowId, RecordKey, RecordKind, TargetId, Version};
+use mlc_model::{CompanyCode, ConnectionId, Fault, Fingerprint, FlowId, RecordKey, RecordKind, TargetId, Version};
 use mlc_queue::Order;
+use mlc_simulators::adobe::{AdobeConfig, StoreView};
 use serde_json::{Value, json};
 
 use crate::{
@@ -289,4 +291,62 @@ async fn a_requisition_that_was_removed_meanwhile_is_made_anew_by_a_replay() {
     let anew = requisitions_of(&house, "F-1");
     assert_eq!(anew.len(), 1);
     assert_eq!(lines_of(&house, &anew[0]).len(), 1);
+}
+
+const SECOND_SHOP: &str = r#"
+[connections.shop-two]
+system = "adobe"
+edition = "paas"
+base_url = "{shop}"
+store = "second"
+store_id = 2
+website_id = 1
+
+[flows."adobe_to_epicor::second_shop"]
+kind = "adobe_to_epicor::requisitions"
+from = "shop-two"
+to = "epicor-main"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_of_two_shops_under_one_number_become_a_requisition_each() {
+    let shop = AdobeConfig {
+        stores: vec![StoreView::new(1, "default"), StoreView::new(2, "second")],
+        ..AdobeConfig::default()
+    };
+    let integration = shop.integrations[0].clone();
+    let config = HouseConfig { more_sections: SECOND_SHOP.to_owned(), ..HouseConfig::with_shop(shop) };
+    let house = House::open_with(config).await.unwrap();
+    for (name, secret) in [
+        ("consumer_key", &integration.consumer_key),
+        ("consumer_secret", &integration.consumer_secret),
+        ("token", &integration.token),
+        ("token_secret", &integration.token_secret),
+    ] {
+        house.set_secret("shop-two", name, secret).await.unwrap();
+    }
+    place(&house, &order("000000001", &[piece("HX-M8-40", 250, "0.255")]));
+    let mut second = order("000000001", &[piece("BRG-6204", 3, "12.4")]);
+    second["store_id"] = json!(2);
+    place(&house, &second);
+    let flow = FlowId::parse("adobe_to_epicor::second_shop").unwrap();
+    let from = ConnectionId::parse("shop-two").unwrap();
+    // Two rounds: what is there is found again by its own shop only.
+    for _ in 0..2 {
+        announce_order(&house, "000000001").await;
+        house.settle().await.unwrap();
+        let of_second =
+            CreateRequisition { flow: flow.clone(), from: from.clone(), ..announced(&house, "000000001") };
+        house.context.queue.enqueue(&[Order::of(&of_second).unwrap()]).await.unwrap();
+        house.settle().await.unwrap();
+        let parts: Vec<Vec<String>> = requisitions_of(&house, "000000001")
+            .iter()
+            .map(|requisition| texts(&lines_of(&house, requisition), "PartNum"))
+            .collect();
+        assert_eq!(parts, [["HX-M8-40"], ["BRG-6204"]]);
+        let key = RecordKey::new(&CompanyCode::parse("EPIC06").unwrap(), RecordKind::ShopOrder, "000000001");
+        for flow in [FlowId::parse(REQUISITIONS).unwrap(), flow.clone()] {
+            house.context.ledger.unsettle(&flow, std::slice::from_ref(&key)).await.unwrap();
+        }
+    }
 }

@@ -8,9 +8,9 @@ use mlc_epicor::{RequisitionProgress, fault::code};
 use mlc_flow::{CreateRequisition, RequisitionStep};
 use mlc_ledger::Action;
 use mlc_mapping::{RequisitionRules, shop_order_to_requisition};
-use mlc_model::{CompanyCode, Fault, FaultKind, RecordKey, RecordKind, Requisition, System, TargetId};
+use mlc_model::{CompanyCode, Fault, FaultKind, FlowId, RecordKey, RecordKind, Requisition, System, TargetId};
 use mlc_queue::{JobContext, Order, Outcome, SnoozeReason};
-use mlc_runtime::settings::Connection;
+use mlc_runtime::settings::{Connection, FlowSettings};
 
 use super::entry::{Entry, with_cure};
 use crate::context::Context;
@@ -75,6 +75,7 @@ async fn confirm(entry: &Entry<'_>, job: &CreateRequisition) -> Result<Outcome, 
         requestor: options.requestor.clone(),
         vendor_number: options.vendor_number,
         due_in_days: options.due_in_days,
+        shop: is_one_of_several(context, job).then(|| job.from.to_string()),
     };
     let Some(mapped) = shop_order_to_requisition(&order, &rules, context.clock.now().date_naive())? else {
         return entry.dropped("every line of the order is cancelled in the shop").await;
@@ -84,6 +85,12 @@ async fn confirm(entry: &Entry<'_>, job: &CreateRequisition) -> Result<Outcome, 
     }
     let next = CreateRequisition { step: RequisitionStep::Write(Box::new(mapped.requisition)), ..job.clone() };
     Ok(Outcome::then(vec![Order::of(&next)?.priority(entry.run.priority)]))
+}
+
+/// Whether other shops order in the same Epicor: each counts its orders from 1.
+fn is_one_of_several(context: &Context, job: &CreateRequisition) -> bool {
+    let kind = |id: &FlowId, flow: &FlowSettings| flow.kind(id).as_str() == "adobe_to_epicor::requisitions";
+    context.settings.flows.iter().any(|(id, flow)| kind(id, flow) && flow.to == job.to && flow.from != job.from)
 }
 
 /// Orders that we made ourselves out of purchase orders: they bear the name of a configured company, or one that the ledger remembers.
