@@ -7,7 +7,7 @@ use mlc_model::{Amount, round_half_up};
 use rust_decimal::Decimal;
 
 use super::{
-    amounts::{LineState, add, minus},
+    amounts::{LineState, add, minus, no_more_than},
     parts::{InvoicePart, PartLine},
 };
 
@@ -94,8 +94,8 @@ fn fill(billed: &mut BTreeMap<i64, Billed>, line: &PartLine, places: &[Place<'_>
     let mut rest = line.extended;
     for (at, (item_id, quantity)) in taken.into_iter().enumerate() {
         let of = |amount: Decimal| round_half_up((amount * quantity).checked_div(line.quantity).unwrap_or_default(), 2);
-        let amount =
-            if at == last { rest } else { Amount { doc: of(line.extended.doc), base: of(line.extended.base) } };
+        let part = Amount { doc: of(line.extended.doc), base: of(line.extended.base) };
+        let amount = if at == last { rest } else { no_more_than(rest, part) };
         rest = minus(rest, amount);
         let billed: &mut Billed = billed.entry(item_id).or_default();
         billed.quantity += quantity;

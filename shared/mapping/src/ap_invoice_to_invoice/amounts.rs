@@ -45,7 +45,8 @@ pub(super) fn ratio(amount: Amount, part: Decimal, whole: Decimal) -> Amount {
     Amount { doc: of(amount.doc), base: of(amount.base) }
 }
 
-/// Shares an amount by weights, to the cent; the last share takes what is left. Without weights the last one takes all.
+/// Shares an amount by weights, to the cent; the last share takes what is left. Without weights the last one takes all. None takes more than
+/// is left: many small shares rounded up would leave less than nothing for the last.
 pub(super) fn share(amount: Amount, weights: &[Amount]) -> Vec<Amount> {
     let whole = sum(weights.iter().copied());
     let Some(last) = weights.len().checked_sub(1) else { return Vec::new() };
@@ -55,13 +56,21 @@ pub(super) fn share(amount: Amount, weights: &[Amount]) -> Vec<Amount> {
         let of = |amount: Decimal, weight: Decimal, whole: Decimal| {
             round_half_up((amount * weight).checked_div(whole).unwrap_or_default(), 2)
         };
-        let part =
-            Amount { doc: of(amount.doc, weight.doc, whole.doc), base: of(amount.base, weight.base, whole.base) };
+        let part = no_more_than(
+            left,
+            Amount { doc: of(amount.doc, weight.doc, whole.doc), base: of(amount.base, weight.base, whole.base) },
+        );
         left = minus(left, part);
         shares.push(part);
     }
     shares.push(left);
     shares
+}
+
+/// `part`, or what is left where that is less.
+pub(super) fn no_more_than(left: Amount, part: Amount) -> Amount {
+    let of = |left: Decimal, part: Decimal| if part.abs() > left.abs() { left } else { part };
+    Amount { doc: of(left.doc, part.doc), base: of(left.base, part.base) }
 }
 
 /// A line's numbers that decide what an invoice of it costs.
@@ -139,6 +148,9 @@ mod tests {
         let shares = share(amount(1000, 1000), &[amount(100, 100), amount(100, 100), amount(100, 100)]);
         assert_eq!(shares, [amount(333, 333), amount(333, 333), amount(334, 334)]);
         assert_eq!(share(amount(500, 0), &[amount(0, 0), amount(0, 0)]), [amount(0, 0), amount(500, 0)]);
+        let few = share(amount(5, 5), &[amount(100, 100); 10]);
+        assert_eq!(sum(few.iter().copied()), amount(5, 5));
+        assert!(few.iter().all(|share| share.doc >= Decimal::ZERO && share.base >= Decimal::ZERO), "{few:?}");
     }
 
     #[test]
