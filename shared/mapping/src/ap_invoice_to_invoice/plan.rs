@@ -37,6 +37,9 @@ pub struct LineBefore {
     pub row: Amount,
     /// The price it was given: another one standing there now means that the order has changed since.
     pub set: Amount,
+    /// The invoice takes all that is open: once it exists nothing is to be put back.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 /// Shipping before it was corrected.
@@ -261,8 +264,9 @@ impl<'a> Draft<'a> {
         if let Some(item_id) = line.item_id {
             let known = self.before.line_of(line);
             if known.is_some() || price != state.price {
-                let was = known.unwrap_or(LineBefore { price: state.price, row: self.before.row_of(line), set: price });
-                self.after.lines.insert(item_id, LineBefore { set: price, ..was });
+                let (row, whole) = (self.before.row_of(line), billed.quantity >= state.open);
+                let was = known.unwrap_or(LineBefore { price: state.price, row, set: price, whole });
+                self.after.lines.insert(item_id, LineBefore { set: price, whole, ..was });
             }
         }
         let [price, base_price] = numbers(price);

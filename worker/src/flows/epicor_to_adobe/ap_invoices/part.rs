@@ -238,7 +238,12 @@ impl Desk<'_> {
         }
         let mut before = before.clone();
         while before.lines.len() > LINES_KEPT {
-            before.lines.pop_last();
+            // Those that matter only when the invoice does not come about go first.
+            let least = before.lines.iter().rev().find(|(_, line)| line.whole).map(|(id, _)| *id);
+            match least {
+                Some(id) => before.lines.remove(&id),
+                None => before.lines.pop_last().map(|(_, line)| line),
+            };
         }
         let text = serde_json::to_string(&before).map_err(|defect| Fault::defect(OPERATION, defect.to_string()))?;
         Ok(self.context.ledger.keep(&self.job.flow, number, BEFORE, &text).await?)
