@@ -143,6 +143,22 @@ fn one_store_through_two_connections_is_refused() {
 }
 
 #[test]
+fn invoices_of_two_shops_under_one_prefix_are_refused() {
+    let both = |prefix: &str| {
+        flow(
+            ENTRY,
+            &format!(
+                "[flows.\"adobe_to_epicor::of_cloud\"]\nkind = \"{ENTRY}\"\nfrom = \"shop-cloud\"\nto = \"epicor-main\"\n{prefix}"
+            ),
+        )
+    };
+    let key = "flows.adobe_to_epicor::of_cloud.invoices.number_prefix";
+    refused(both(""), key, "is that of `adobe_to_epicor::invoices` too");
+    refused(both("invoices = { number_prefix = \"adb-\" }"), key, "a `number_prefix` of its own");
+    assert!(both("invoices = { number_prefix = \"CLOUD-\" }").is_ok());
+}
+
+#[test]
 fn an_endpoint_without_what_its_scheme_needs_is_refused() {
     let at = |key: &str| format!("connections.shop-main.webhook.{key}");
     let webhook = |keys: &str| with("#shop", &format!("webhook = {{ {keys} }}"));

@@ -45,6 +45,7 @@ pub(super) fn check_flow(id: &FlowId, flow: &FlowSettings, settings: &Settings, 
         }
     }
     check_idle_keys(id, kind, reading);
+    check_prefix(id, flow, settings, reading);
     if flow.customer_types.is_empty() {
         reading.wrong(&at("customer_types"), "is empty: no customer would be carried over", "use CUS, PRO and SUS");
     }
@@ -53,6 +54,23 @@ pub(super) fn check_flow(id: &FlowId, flow: &FlowSettings, settings: &Settings, 
         reading.wrong(&at("customer_types"), format!("`{code}` is not a type of customer"), "use CUS, PRO and SUS");
     }
     check_fields(id, flow, target, settings, reading);
+}
+
+/// Every shop counts its invoices from 1: under one prefix the second shop's would be taken for the first one's.
+fn check_prefix(id: &FlowId, flow: &FlowSettings, settings: &Settings, reading: &mut Reading<'_>) {
+    let kind = flow.kind(id);
+    let is_alike = |other: &FlowSettings| {
+        let (ours, theirs) = (flow.invoices.number_prefix.trim(), other.invoices.number_prefix.trim());
+        other.to == flow.to && other.from != flow.from && ours.eq_ignore_ascii_case(theirs)
+    };
+    let mut earlier = settings.flows.iter().take_while(|(other, _)| *other != id);
+    if kind.as_str() == "adobe_to_epicor::invoices"
+        && let Some((other, _)) = earlier.find(|(other, flow)| flow.kind(other) == kind && is_alike(flow))
+    {
+        let problem = format!("is that of `{other}` too, which enters another shop's invoices in the same Epicor");
+        let fix = "give each shop a `number_prefix` of its own in the section `invoices`";
+        reading.wrong(&["flows", id.as_str(), "invoices", "number_prefix"], problem, fix);
+    }
 }
 
 /// Keys that a flow does not look at: whoever sets one expects something that will not happen.
