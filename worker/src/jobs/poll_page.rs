@@ -150,7 +150,10 @@ impl<'a> Source<'a> {
             Beginning::Never => return self.followed_by_all_orders(Outcome::done(), true),
             Beginning::Covered => return Ok(Outcome::done()),
         };
+        let epoch = self.scope.epoch;
         let Some(planned) = self.bounds(&field, extent).await? else { return Ok(Outcome::done()) };
+        // Edits of parts that an older copy has undone are told by no row: the orders tell, whose own rows may never have changed.
+        let begins = begins || (self.listed.is_order_part() && self.scope.epoch != epoch);
         let row = self.open_window(purpose, field, planned.bounds, None).await?;
         if !self.is_mine(&row) {
             return Ok(Outcome::done());

@@ -3,6 +3,7 @@
 mod bad_orders;
 mod changes;
 mod compare;
+mod polls;
 mod rig;
 mod trouble;
 
