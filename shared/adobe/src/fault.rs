@@ -163,7 +163,7 @@ fn judge(answer: &Answer, body: &ErrorBody) -> Verdict {
 
 /// Texts that decide whatever the status is.
 fn known_text(status: u16, body: &ErrorBody) -> Option<Verdict> {
-    use FaultKind::{Rejected, Transient};
+    use FaultKind::{Rejected, Transient, Unauthorized};
     let text = || body.for_people().unwrap_or_default();
     let lower = |needle: &str| body.messages().any(|message| message.template.to_ascii_lowercase().contains(needle));
     let named = |code, message: String, place: &str| {
@@ -171,6 +171,14 @@ fn known_text(status: u16, body: &ErrorBody) -> Option<Verdict> {
     };
     if body.says("Unique constraint violation found") {
         return Some(verdict(Rejected, code::DUPLICATE, "The shop has this key already."));
+    }
+    if body.says("token length is invalid") {
+        let message = "The shop refuses the credentials: the access token has not 32 characters. Enter the secret `token` again, whole and without quotes or blanks.";
+        return Some(verdict(Unauthorized, code::BAD_LOGIN, message));
+    }
+    if body.says("Signature method") {
+        let message = "The shop does not know the signature method HMAC-SHA256: it is older than 2.4.4.";
+        return Some(verdict(Unauthorized, code::BAD_LOGIN, message));
     }
     if body.says("Request does not match any route") {
         let message = "The shop does not offer this call: a module is missing there, or the address is wrong.";

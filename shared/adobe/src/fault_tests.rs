@@ -44,6 +44,18 @@ fn refused_signatures_nonces_clocks_and_tokens_are_told_apart() {
 }
 
 #[test]
+fn credentials_that_the_shop_refuses_with_a_400_hold_the_connection_too() {
+    for writes in [true, false] {
+        let of = |body: &str| fault_of(writes, 400, &[], body);
+        let length = of(r#"{"message":"The token length is invalid. Check the length and try again."}"#);
+        assert!(is(&length, FaultKind::Unauthorized, code::BAD_LOGIN), "{length:?}");
+        assert!(length.message.contains("`token`"), "{length}");
+        let method = of(r#"{"message":"Signature method %1 is not supported","parameters":["HMAC-SHA256"]}"#);
+        assert!(is(&method, FaultKind::Unauthorized, code::BAD_LOGIN), "{method:?}");
+    }
+}
+
+#[test]
 fn the_three_shapes_of_500_leave_a_write_uncertain_and_a_read_to_be_repeated() {
     let shapes = [
         (

@@ -229,3 +229,12 @@ async fn a_check_of_the_settings_warns_of_a_flow_that_nothing_can_announce() {
     let (_, text, _) = mlc(&house, &["check"]).await;
     assert!(text.lines().any(|line| line.contains("requisitions") && line.contains("by webhook")), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_access_token_of_the_wrong_length_is_a_bad_login_and_no_right_is_called_granted() {
+    let house = house(HouseConfig::with_paas_shop()).await;
+    house.set_secret("shop-main", "token", "cut-short-when-pasted").await.unwrap();
+    let report = ping(&house).await;
+    assert_bad(&report, "signature", "`token`", "Enter the credentials again");
+    assert_eq!(report.lines.len(), 1, "{report:#?}");
+}
