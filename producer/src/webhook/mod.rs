@@ -9,6 +9,7 @@ mod body;
 mod endpoint;
 mod intake;
 mod notes;
+mod patience;
 mod server;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -17,6 +17,8 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
+use super::patience::Patient;
+
 /// Connections at once. Further ones wait in the backlog of the system.
 const CONNECTIONS: usize = 1024;
 /// Longest time for the head of a request, and longest time that a connection stays open without one.
@@ -42,7 +44,7 @@ pub(super) async fn run(listener: TcpListener, router: Router, shutdown: Shutdow
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_WITHIN)
             .max_buf_size(HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+            .serve_connection(TokioIo::new(Patient::with(stream)), TowerToHyperService::new(router.clone()));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

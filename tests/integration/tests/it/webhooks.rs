@@ -257,7 +257,14 @@ async fn a_sender_that_is_slow_on_purpose_is_let_go_after_ten_seconds() {
     };
     let body = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\nabc");
     let head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nx-adobe-sig");
-    let (body, _head, _nothing) = tokio::join!(slow(&body), slow(&head), slow(""));
+    // Asks and asks, and never takes an answer.
+    let deaf = async {
+        let mut stream = TcpStream::connect(intake.address).await.unwrap();
+        let asking = "GET /x HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+        let cut = async { while stream.write_all(asking.as_bytes()).await.is_ok() {} };
+        assert!(tokio::time::timeout(Duration::from_secs(25), cut).await.is_ok(), "still open after 25 s");
+    };
+    let (body, _head, _nothing, ()) = tokio::join!(slow(&body), slow(&head), slow(""), deaf);
     assert!(body.starts_with("HTTP/1.1 408"), "{body}");
     assert_eq!(intake.counted("cut_off"), 1);
 }
