@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::Args;
-use mlc_flow::Extent;
+use mlc_flow::{Extent, flow_kind};
 use mlc_ledger::Purpose;
 use mlc_model::{Clock as _, FlowId, SystemClock};
 use mlc_queue::Priority;
@@ -44,6 +44,13 @@ impl Sync {
 pub(crate) async fn run(command: Sync, caller: &Caller) -> Result<Exit, Failure> {
     let (rooms, output) = (caller.open().await?, caller.output);
     let (id, flow) = rooms.flow(&command.flow)?;
+    if flow_kind(flow.kind(&id)).is_ok_and(|kind| kind.entities.is_empty()) {
+        return Err(Failure::NothingMatched(format!(
+            "{id} cannot be asked for: the webhooks of {} announce what is new, and there is nothing to poll. What was announced \
+             stands in `mlc jobs --connection {}` and `mlc dead-letters list`",
+            flow.from, flow.from
+        )));
+    }
     rooms.set_caps().await?;
     let (extent, purpose, word) = command.extent();
     let mut following = Following::start(&rooms, &id, flow, purpose).await?;

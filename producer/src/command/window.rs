@@ -1,7 +1,7 @@
 //! `mlc window`: what was asked of the source, and asking it again.
 
 use clap::{Subcommand, ValueEnum};
-use mlc_flow::{Ask, Entity, PollPage};
+use mlc_flow::{Ask, Entity, PollPage, flow_kind};
 use mlc_ledger::{WindowRow, WindowState};
 use mlc_model::WindowId;
 use mlc_queue::{Order, Priority};
@@ -70,7 +70,7 @@ async fn list(
     rooms: &Rooms,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let (id, _) = rooms.flow(flow)?;
+    let (id, settings) = rooms.flow(flow)?;
     // The filter is ours, so more must be read than shown.
     let read = if state.is_some() { 100_000 } else { limit };
     let mut windows = rooms.ledger.windows(&id, read).await?;
@@ -81,7 +81,12 @@ async fn list(
         if state.is_some() {
             return Err(Failure::NothingMatched(format!("no window of {id} is in that state")));
         }
-        output.line(format!("{id} has opened no window yet; `mlc sync {id}` orders one."))?;
+        output.line(match flow_kind(settings.kind(&id)) {
+            Ok(kind) if kind.entities.is_empty() => {
+                format!("{id} has no windows: the webhooks of {} announce what is new.", settings.from)
+            }
+            _ => format!("{id} has opened no window yet; `mlc sync {id}` orders one."),
+        })?;
     }
     let header =
         ["WINDOW", "ENTITY", "PURPOSE", "STATE", "OPENED", "CLOSED", "READ", "CHANGED", "UNCHANGED", "REFUSED"];

@@ -238,3 +238,15 @@ async fn an_access_token_of_the_wrong_length_is_a_bad_login_and_no_right_is_call
     assert_bad(&report, "signature", "`token`", "Enter the credentials again");
     assert_eq!(report.lines.len(), 1, "{report:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_that_webhooks_announce_cannot_be_synchronised_and_says_so() {
+    let house = house(HouseConfig::with_paas_shop()).await;
+    for arguments in
+        [&["sync", "adobe_to_epicor::requisitions"][..], &["sync", "adobe_to_epicor::invoices", "--no-wait"]]
+    {
+        let (code, text, _) = mlc(&house, arguments).await;
+        assert_eq!(code, Some(3), "{text}");
+        assert!(text.contains("webhooks of shop-main") && text.contains("nothing to poll"), "{text}");
+    }
+}
