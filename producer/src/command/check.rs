@@ -7,7 +7,7 @@ use mlc_runtime::settings::{
 use serde_json::{Value, json};
 
 use super::Caller;
-use crate::{Exit, Failure, schedule::Schedule};
+use crate::{Exit, Failure, schedule::Schedule, webhook};
 
 pub(crate) fn run(caller: &Caller) -> Result<Exit, Failure> {
     let output = caller.output;
@@ -23,6 +23,7 @@ pub(crate) fn run(caller: &Caller) -> Result<Exit, Failure> {
             Schedule::configured(schedule, flow.jitter)?;
         }
     }
+    webhook::check(&settings)?;
     output.line(format!(
         "{} is good: {} connections, {} flows",
         caller.config.display(),

@@ -39,6 +39,21 @@ pub fn is_wanted(settings: &Settings) -> bool {
     })
 }
 
+/// Whether every endpoint could be opened: files with keys are read too.
+///
+/// # Errors
+/// `Wrong`, naming the key, for settings that are not enough for a scheme, and for files that hold no key.
+pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
+    for (id, connection) in &settings.connections {
+        if let Connection::Adobe(adobe) = connection
+            && let Some(webhook) = &adobe.webhook
+        {
+            endpoint::Endpoint::new(settings, id, adobe, webhook)?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes deliveries at `/webhooks/adobe/{connection}` until `shutdown`.
 ///
 /// # Errors

@@ -250,3 +250,14 @@ async fn a_flow_that_webhooks_announce_cannot_be_synchronised_and_says_so() {
         assert!(text.contains("webhooks of shop-main") && text.contains("nothing to poll"), "{text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_holds_no_public_key_is_found_by_a_check() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "no key\n").unwrap();
+    let lines = format!("webhook = {{ scheme = \"commerce_rsa\", public_keys = [\"{}\"] }}", file.path().display());
+    let house = house(HouseConfig { shop_lines: lines, ..HouseConfig::with_paas_shop() }).await;
+    let (code, text, _) = mlc(&house, &["check"]).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("connections.shop-main.webhook.public_keys"), "{text}");
+}
