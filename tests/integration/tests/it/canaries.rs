@@ -13,6 +13,20 @@ pub(crate) const CLIENT_SECRET: &str = "house-canary-client-secret-18";
 /// Of the OAuth application at HubSpot.
 pub(crate) const REFRESH_TOKEN: &str = "house-canary-refresh-token-27";
 
+/// Consumer secret of the integration at the shop.
+pub(crate) const SHOP_CONSUMER_SECRET: &str = "canaryshopconsumersecretcanary39";
+/// Access token of the integration at the shop: 32 characters, as the shop demands.
+pub(crate) const SHOP_TOKEN: &str = "canaryshopaccesstokencanaryshp41";
+/// Secret of that token.
+pub(crate) const SHOP_TOKEN_SECRET: &str = "canaryshoptokensecretcanarysho57";
+/// Of the cloud shop's credential at Adobe's identity service.
+pub(crate) const SHOP_CLIENT_SECRET: &str = "p8e-canary-ims-secret-63";
+/// What the shop signs its webhooks with, and what it will sign them with.
+pub(crate) const WEBHOOK_SECRETS: [&str; 2] = ["canary-webhook-secret-71", "canary-webhook-secret-next-77"];
+
+/// What every token begins with that the simulated identity service gives.
+const IMS_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.";
+
 /// Everything that was written, with a name for each place.
 #[derive(Default)]
 pub(crate) struct Findings(Vec<(String, String)>);
@@ -36,30 +50,27 @@ impl Findings {
             if let Some(at) = issued_token(text) {
                 leaks.push(format!("{place}: an access token of HubSpot: {}", around(text, at)));
             }
+            if let Some(at) = text.find(IMS_TOKEN) {
+                leaks.push(format!("{place}: an access token of Adobe: {}", around(text, at)));
+            }
         }
         leaks
     }
 
-    /// What must be found is found, in every kind of place; and a planted canary is.
-    pub(crate) fn prove_the_search_works(&self, needles: &[Needle]) {
-        for (place, expected) in [
-            ("log of the first worker", "epicor-main"),
-            ("log of the second worker", "hubspot-main"),
-            ("/metrics of the first worker", "mlc_"),
-            ("redis", "epic06:vend:"),
-            ("file", "epic06:vend:"),
-            ("log of the producer", "epicor_to_hubspot"),
-            ("mlc dead-letters", "epic06:"),
-            ("audit", "epic06:"),
-        ] {
+    /// What must be found is found, in every kind of place (its name begins so); and a planted canary is.
+    pub(crate) fn prove_the_search_works(&self, needles: &[Needle], expected: &[(&str, &str)]) {
+        for (place, expected) in expected {
             let seen =
-                self.0.iter().any(|(name, text)| name.starts_with(place) && text.to_lowercase().contains(expected));
+                self.0.iter().any(|(name, text)| name.starts_with(*place) && text.to_lowercase().contains(*expected));
             assert!(seen, "{place} was expected to hold `{expected}`");
         }
         for planted in [
             format!("a {STEM}street3"),
             STANDARD.encode(format!("{USER}:{PASSWORD}")),
             format!("CKq{}", "a1".repeat(50)),
+            format!("OAuth oauth_token=\"{SHOP_TOKEN}\""),
+            hex::encode(WEBHOOK_SECRETS[0]),
+            format!("Bearer {IMS_TOKEN}1.x"),
         ] {
             let findings = Self(vec![("planted".to_owned(), format!("\u{fffd}{planted}\n"))]);
             assert!(!findings.leaks(needles).is_empty(), "a planted `{planted}` was not found");
@@ -96,6 +107,12 @@ pub(crate) fn needles(house: &House) -> Vec<Needle> {
         ("vault key", key.as_slice()),
         ("vault key", vault.as_bytes()),
         ("token of Epicor", jwt.as_bytes()),
+        ("consumer secret of the shop", SHOP_CONSUMER_SECRET.as_bytes()),
+        ("token of the shop", SHOP_TOKEN.as_bytes()),
+        ("token secret of the shop", SHOP_TOKEN_SECRET.as_bytes()),
+        ("client secret at Adobe", SHOP_CLIENT_SECRET.as_bytes()),
+        ("webhook secret", WEBHOOK_SECRETS[0].as_bytes()),
+        ("webhook secret", WEBHOOK_SECRETS[1].as_bytes()),
     ] {
         let mut add = |form: &str, text: String| {
             needles.push(Needle { what: format!("{what} {form}"), text: text.to_lowercase() });

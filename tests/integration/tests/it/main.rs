@@ -26,6 +26,7 @@ mod shop_invoice_property;
 mod shop_invoices;
 mod shop_orders;
 mod shop_ping;
+mod shop_secrets_stay_hidden;
 mod shop_vendor_settings;
 mod shop_vendors;
 mod shopper;

@@ -31,6 +31,11 @@ impl Process {
         Self::start(house, "mlc", arguments, &[])
     }
 
+    /// Starts `mlc` with these arguments and variables.
+    pub(crate) fn mlc_with(house: &House, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start(house, "mlc", arguments, variables)
+    }
+
     fn start(house: &House, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("mlc-process-").tempdir().unwrap();
         let config = folder.path().join("mlc.toml");
