@@ -123,7 +123,8 @@ fn event(headers: &DeliveryHeaders, one: Value, alone: bool) -> Option<ShopEvent
     let text = |name: &str| envelope.get(name).and_then(Value::as_str).map(str::to_owned);
     let io_event = envelope.contains_key("event") || envelope.contains_key("specversion");
     let name = if io_event {
-        headers.get("x-adobe-event-code").map(str::to_owned).or_else(|| text("type")).or_else(|| text("event_code"))
+        // The body first: no scheme signs headers, and one header cannot name the different events of a batch.
+        text("type").or_else(|| text("event_code")).or_else(|| headers.get("x-adobe-event-code").map(str::to_owned))
     } else {
         text("eventName")
     };

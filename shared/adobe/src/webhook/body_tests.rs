@@ -70,6 +70,21 @@ fn a_cloud_event_is_read_too() {
 }
 
 #[test]
+fn a_name_in_the_signed_body_counts_and_a_header_cannot_change_it() {
+    let one = |name: &str, id: u32| {
+        format!(
+            r#"{{"specversion":"1.0","type":"com.adobe.commerce.observer.{name}","data":{{"value":{{"entity_id":{id}}}}}}}"#
+        )
+    };
+    let headers = [("x-adobe-event-code", "com.adobe.commerce.observer.checkout_submit_all_after")];
+    let alone = events(&headers, &one("sales_order_save_commit_after", 1));
+    assert_eq!(alone[0].kind, EventKind::OrderSaved);
+    let batch = format!("[{},{}]", one("company_save_commit_after", 2), one("sales_order_invoice_save_after", 3));
+    let kinds: Vec<_> = events(&headers, &batch).iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::CompanySaved, EventKind::InvoiceSaved]);
+}
+
+#[test]
 fn numbers_come_as_numbers_or_as_texts() {
     for (text, expected) in
         [("5", Some(5)), ("\"5\"", Some(5)), ("\"5.0000\"", Some(5)), ("\"5.5\"", None), ("[]", None)]
