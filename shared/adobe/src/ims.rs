@@ -6,6 +6,7 @@ use mlc_model::{Fault, FaultKind, System};
 use mlc_outbound::{Answer, BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenIssuer};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::fault::{self, code};
 
@@ -35,7 +36,10 @@ impl fmt::Debug for ImsLogin {
 
 impl TokenIssuer for ImsLogin {
     fn cache_key(&self) -> String {
-        format!("adobe-ims-{:016x}", identity(&[&self.token_url, self.client_id.expose_secret(), &self.scopes]))
+        // With a changed secret a new token is asked for at once: the old one would hide for a day that the secret is wrong.
+        let secret = hex::encode(&Sha256::digest(self.client_secret.expose_secret())[..8]);
+        let identity = identity(&[&self.token_url, self.client_id.expose_secret(), &self.scopes]);
+        format!("adobe-ims-{identity:016x}-{secret}")
     }
 
     fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
@@ -90,6 +94,9 @@ fn refusal(answer: &Answer) -> Fault {
     let known = ["invalid_client", "invalid_scope", "unauthorized_client", "unsupported_grant_type", "invalid_grant"];
     let name = known.into_iter().find(|known| error.as_deref() == Some(known)).unwrap_or("the request is refused");
     let fix = match name {
+        _ if matches!(answer.status(), 404 | 405) => {
+            "Check ims.token_url in the settings: no tokens are given at this address."
+        }
         "invalid_scope" => "Check the scopes in the settings against those the Developer Console shows.",
         "unauthorized_client" => "Allow server-to-server access for this credential in the Developer Console.",
         _ => "Check the secrets client_id and client_secret against the Developer Console.",
@@ -127,6 +134,25 @@ mod tests {
         let fault = token_in(&answer(400, body)).err().unwrap();
         assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Unauthorized, Some(code::BAD_LOGIN)));
         assert!(fault.message.contains("client_secret") && !fault.message.contains("s3cret"), "{fault}");
+    }
+
+    #[test]
+    fn a_wrong_address_is_not_called_a_wrong_secret() {
+        let fault = token_in(&answer(404, "<html>")).err().unwrap();
+        assert!(fault.message.contains("ims.token_url") && !fault.message.contains("client_secret"), "{fault}");
+    }
+
+    #[test]
+    fn a_token_of_the_old_secret_does_not_stand_for_a_changed_one() {
+        let login = |secret: &str| ImsLogin {
+            token_url: "https://ims.example/token".to_owned(),
+            client_id: "id".to_owned().into(),
+            client_secret: secret.to_owned().into(),
+            scopes: "commerce.accs".to_owned(),
+        };
+        assert_eq!(login("p8e-s3cret").cache_key(), login("p8e-s3cret").cache_key());
+        assert_ne!(login("p8e-s3cret").cache_key(), login("p8e-changed").cache_key());
+        assert!(!login("p8e-s3cret").cache_key().contains("s3cret"));
     }
 
     #[test]

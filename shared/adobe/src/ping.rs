@@ -219,7 +219,9 @@ fn fix_of(fault: &Fault) -> String {
         Some(code::BAD_SIGNATURE) => {
             "Check the four secrets, and that base_url is the address the shop itself knows: scheme, host and port."
         }
-        Some(code::BAD_LOGIN) => "Enter the credentials again, from the shop's integration or the Developer Console.",
+        Some(code::BAD_LOGIN) => {
+            "Do what the reason says. Enter the credentials again where they are wrong, from the shop's integration or the Developer Console."
+        }
         Some(code::CLOCK) => "Let this machine take its time from a time server (NTP).",
         Some(code::NO_STORE | code::NO_ROUTE | code::WEB_PAGE | "answer.redirect") => {
             "Check base_url and store in the settings; base_url has no /rest at its end."
