@@ -111,7 +111,8 @@ pub(crate) async fn digest(
     for record in records {
         match scope.rules.judge(&record) {
             Ok(Some(fingerprint)) => judged.push((record, fingerprint)),
-            Ok(None) => {}
+            // Not posted or not approved yet: read, and none of this flow's now.
+            Ok(None) => digest.excluded += 1,
             Err(fault) => refuse(scope, Some(record.key()), None, fault, &mut digest)?,
         }
     }

@@ -9,6 +9,7 @@ mod trouble;
 
 use mlc_house::{House, HouseConfig, SHOP_ORDERS};
 use mlc_ledger::Action;
+use mlc_model::FlowId;
 use mlc_simulators::epicor::{NewOrder, NewOrderLine, SeedPurchasing};
 use serde_json::json;
 
@@ -97,6 +98,10 @@ async fn an_order_is_left_out_until_it_is_approved_and_stays_when_it_loses_the_a
         .unwrap();
     poll(&house).await;
     assert!(house.shop().orders().is_empty());
+    let flow = FlowId::parse(SHOP_ORDERS).unwrap();
+    let windows = house.context.ledger.windows(&flow, 10).await.unwrap();
+    let totals: Vec<_> = windows.iter().map(|row| (row.totals.read, row.totals.changed, row.totals.excluded)).collect();
+    assert_eq!(totals, [(1, 0, 1)], "what was left out is counted");
     house.epicor.store().approve_order(COMPANY, number).unwrap();
     poll(&house).await;
     assert_eq!(house.shop().orders().len(), 1);
