@@ -335,8 +335,7 @@ async fn orders_of_two_shops_under_one_number_become_a_requisition_each() {
     for _ in 0..2 {
         announce_order(&house, "000000001").await;
         house.settle().await.unwrap();
-        let of_second =
-            CreateRequisition { flow: flow.clone(), from: from.clone(), ..announced(&house, "000000001") };
+        let of_second = CreateRequisition { flow: flow.clone(), from: from.clone(), ..announced(&house, "000000001") };
         house.context.queue.enqueue(&[Order::of(&of_second).unwrap()]).await.unwrap();
         house.settle().await.unwrap();
         let parts: Vec<Vec<String>> = requisitions_of(&house, "000000001")

@@ -183,10 +183,8 @@ async fn an_order_corrected_for_an_invoice_that_does_not_come_about_gets_its_own
     order.place(house.shop());
     let id = the_order(house.shop(), &order).entity_id;
     house.shop().add_fault(Fault::always(&format!("order/{id}/invoice"), FaultKind::TooLarge));
-    let ours = invoice("REFUSED")
-        .bills([5001, 1, 1], "20", "220")
-        .bills([5001, 2, 1], "2", "22.40")
-        .with_charges(same("10"));
+    let ours =
+        invoice("REFUSED").bills([5001, 1, 1], "20", "220").bills([5001, 2, 1], "2", "22.40").with_charges(same("10"));
     carry(&house, &ours).await;
     assert_eq!((house.shop().invoices().len(), house.dead_letters().await.unwrap().len()), (0, 1));
     let view = the_order(house.shop(), &order);
