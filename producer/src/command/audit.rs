@@ -77,8 +77,14 @@ async fn record(flow: &str, key: &str, limit: usize, rooms: &Rooms, output: Outp
     };
     let entries = rooms.ledger.audit_record(&id, &key, limit).await?;
     output.json(&json!({ "key": key, "row": row, "items": entries }))?;
-    let words = [(row.pending, "a push is on its way"), (row.refused, "refused"), (row.excluded, "excluded")];
-    let state: Vec<&str> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+    let reviews = rooms.ledger.reviews_of(&id, &key).await?;
+    let on_review =
+        reviews.iter().map(|item| format!("{} on the review list: item {}, {}", item.kind, item.id, item.state));
+    // What waits for a person, or was decided against, stays pending: nothing is on its way then.
+    let pushed = row.pending && reviews.is_empty();
+    let words = [(pushed, "a push is on its way"), (row.refused, "refused"), (row.excluded, "excluded")];
+    let state: Vec<String> =
+        words.iter().filter(|(is, _)| *is).map(|(_, word)| (*word).to_owned()).chain(on_review).collect();
     output.line(format!(
         "{key} → {}; newest version seen {}, delivered {}{}{}",
         or_dash(row.target.as_ref()),

@@ -189,13 +189,16 @@ impl Drop for Running {
 }
 
 /// Tells whoever started the process that the server is ready, as one JSON line on standard
-/// output, then waits for Ctrl-C or SIGTERM.
+/// output with what else a client has to know, then waits for Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// When signals cannot be listened to.
 #[expect(clippy::print_stdout, reason = "the ready line is the output of the program")]
-pub async fn announce_and_wait(system: &str, running: &Running) -> io::Result<()> {
-    let line = serde_json::json!({ "listening": running.url(), "system": system });
+pub async fn announce_and_wait(system: &str, running: &Running, more: &[(&str, String)]) -> io::Result<()> {
+    let mut line = serde_json::json!({ "listening": running.url(), "system": system });
+    for (name, value) in more {
+        line[*name] = value.clone().into();
+    }
     println!("{line}");
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {

@@ -182,6 +182,11 @@ pub async fn run(args: AdobeArgs) -> anyhow::Result<()> {
         ..AdobeConfig::default()
     })
     .await?;
-    announce_and_wait("adobe", sim.running()).await?;
+    // As settings want them: `base_url`, and for SaaS `ims.token_url`.
+    let base = match args.edition {
+        Edition::Paas => sim.url(),
+        Edition::Saas => sim.rest_url("default"),
+    };
+    announce_and_wait("adobe", sim.running(), &[("base", base), ("token_url", sim.token_url())]).await?;
     Ok(())
 }

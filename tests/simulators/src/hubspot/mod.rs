@@ -146,6 +146,6 @@ pub async fn run(args: HubspotArgs) -> anyhow::Result<()> {
         ..HubspotConfig::default()
     })
     .await?;
-    announce_and_wait("hubspot", sim.running()).await?;
+    announce_and_wait("hubspot", sim.running(), &[]).await?;
     Ok(())
 }
