@@ -57,10 +57,11 @@ async fn bad_day(shop: HouseConfig, seed: u64) {
             house.stop_workers().await;
         }
     }
-    let committed = house.shop().faults_committed();
-    assert!(committed > 20, "only {committed} faults were committed so far");
     house.start_worker(8);
     house.settle().await.unwrap();
+    // Counted at the end: how far the killed workers got depends on the machine.
+    let committed = house.shop().faults_committed();
+    assert!(committed > 20, "only {committed} faults were committed");
     let letters = house.dead_letters().await.unwrap();
     assert!(letters.is_empty(), "{letters:#?}");
     house.shop().clear_faults();
