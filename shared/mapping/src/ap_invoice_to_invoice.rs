@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::MappingProblem;
 
 pub use allocation::Mismatch;
-pub use comparison::{InvoiceDifference, compare_invoice};
+pub use comparison::{InvoiceDifference, compare_entered_invoice, compare_invoice};
 pub use parts::{ExtraLine, InvoicePart, PartLine, Unfit, split_invoice};
 pub use plan::{InvoicePlan, OrderBefore, PriceDifference, plan_invoice};
 pub use settling::settle_order;

@@ -20,8 +20,8 @@ mod website;
 
 pub use ap_invoice_to_invoice::{
     ExtraLine, InvoiceDifference, InvoicePart, InvoicePlan, InvoiceRules, Memo, Mismatch, OrderBefore, PartLine,
-    PriceDifference, Unfit, accounts_by_line, compare_invoice, invoice_comment, invoice_fingerprint, invoice_marker,
-    is_ours, memo_of, plan_invoice, settle_order, split_invoice,
+    PriceDifference, Unfit, accounts_by_line, compare_entered_invoice, compare_invoice, invoice_comment,
+    invoice_fingerprint, invoice_marker, is_ours, memo_of, plan_invoice, settle_order, split_invoice,
 };
 pub use company::CompanyRules;
 pub use contact_to_contact::contact_to_contact;

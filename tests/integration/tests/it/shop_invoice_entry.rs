@@ -367,3 +367,30 @@ async fn an_invoice_that_went_to_epicor_is_known_when_it_comes_back_and_makes_no
         assert_only_update_master(&house);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shipping_and_tax_that_were_entered_as_lines_are_known_when_the_invoice_comes_back() {
+    let house = house("").await;
+    let line = NewOrderLine { price: "12.50".to_owned(), releases: vec![3], ..NewOrderLine::default() };
+    let order = NewOrder {
+        vendor: vendor(&house),
+        freight: "7.00".to_owned(),
+        tax: "3.33".to_owned(),
+        lines: vec![line],
+        ..NewOrder::default()
+    };
+    let po = house.epicor.store().add_order("EPIC06", &order).unwrap();
+    house.sync(SHOP_ORDERS).await.unwrap();
+    let order = house.shop().orders_numbered(&format!("EPIC06-PO-{po}")).remove(0).entity_id;
+    let made = invoice(&house, order, &[3]);
+    entered(&house, made).await;
+    let number = number(&house, made);
+    assert_eq!(amounts(&ap_invoices(&house, &number), "DocInvoiceVendorAmt"), [47.83]);
+    let supplier = vendor(&house);
+    house.epicor.store().post_invoice("EPIC06", supplier, &number).unwrap();
+    house.sync(SHOP_INVOICES).await.unwrap();
+    assert_eq!(house.shop().invoices().len(), 1);
+    assert!(house.dead_letters().await.unwrap().is_empty(), "{:#?}", house.dead_letters().await.unwrap());
+    let listed = house.context.ledger.review_count(None).await.unwrap();
+    assert_eq!(listed, 0, "it is what the shop has made itself");
+}

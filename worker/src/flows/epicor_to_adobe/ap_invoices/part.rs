@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mlc_adobe::{CustomAttribute, Invoice, InvoiceAsk, Order, fault, wire::Amount};
 use mlc_ledger::ReviewKind;
 use mlc_mapping::{
-    InvoiceDifference, InvoicePart, InvoicePlan, OrderBefore, PriceDifference, accounts_by_line, compare_invoice,
-    invoice_comment, is_ours, plan_invoice, settle_order,
+    InvoiceDifference, InvoicePart, InvoicePlan, OrderBefore, PriceDifference, accounts_by_line,
+    compare_entered_invoice, compare_invoice, invoice_comment, is_ours, plan_invoice, settle_order,
 };
 use mlc_model::{Fault, FaultKind, System, order_increment_id};
 
@@ -39,7 +39,9 @@ impl Desk<'_> {
                 return Ok(Standing::OnReview);
             }
             let invoice = invoices.swap_remove(*first);
-            let differences = compare_invoice(part, &order, &invoice);
+            let is_entered = entered.is_some() && invoice.entity_id == entered;
+            let compare = if is_entered { compare_entered_invoice } else { compare_invoice };
+            let differences = compare(part, &order, &invoice);
             if differences.is_empty() {
                 return Ok(Standing::There { order: Box::new(order), invoice: Box::new(invoice) });
             }
