@@ -5,6 +5,7 @@
 
 mod allocation;
 mod amounts;
+mod before;
 mod comparison;
 mod parts;
 mod plan;
@@ -18,9 +19,10 @@ use serde::Serialize;
 use crate::MappingProblem;
 
 pub use allocation::Mismatch;
+pub use before::OrderBefore;
 pub use comparison::{InvoiceDifference, compare_entered_invoice, compare_invoice};
 pub use parts::{ExtraLine, InvoicePart, PartLine, Unfit, split_invoice};
-pub use plan::{InvoicePlan, OrderBefore, PriceDifference, plan_invoice};
+pub use plan::{InvoicePlan, PriceDifference, plan_invoice};
 pub use settling::settle_order;
 pub use words::{accounts_by_line, invoice_comment, invoice_marker, is_ours};
 

@@ -126,6 +126,16 @@ pub(super) fn present_row(line: &OrderLine) -> Amount {
     }
 }
 
+/// Whether the purchase order flow noted the present price, and not `other`.
+pub(super) fn noted_is_present(line: &OrderLine, other: Amount) -> bool {
+    let state = LineState::of(line);
+    let off = state.ordered * Decimal::new(5, 5) + Decimal::new(1, 2);
+    noted_row(line).is_some_and(|noted| {
+        let agrees = |price: Decimal, total: Decimal| (total - price * state.ordered).abs() <= off;
+        agrees(state.price.doc, noted.doc) && !agrees(other.doc, noted.doc)
+    })
+}
+
 fn noted_row(line: &OrderLine) -> Option<Amount> {
     let data: serde_json::Value = serde_json::from_str(line.additional_data.as_deref()?).ok()?;
     let amount = |name: &str| {

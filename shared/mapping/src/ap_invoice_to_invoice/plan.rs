@@ -5,68 +5,14 @@ use std::collections::BTreeMap;
 use mlc_adobe::{Invoice, InvoiceItemAsk, Order, OrderLine, OrderLineWrite, OrderWrite, wire::Amount as Number};
 use mlc_model::{Amount, round_half_up};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
 use super::{
     InvoiceRules,
     allocation::{Billed, Mismatch, allocate},
-    amounts::{LineState, add, larger, pair, present_row, ratio, rounded, share, sum},
+    amounts::{LineState, add, larger, pair, ratio, rounded, share, sum},
+    before::{LineBefore, OrderBefore, SumBefore},
     parts::{ExtraLine, InvoicePart},
 };
-
-/// How an order stood before it was corrected for an invoice: kept until the invoice exists, since afterwards the order no longer tells.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderBefore {
-    /// Lines whose price was changed, by their id.
-    #[serde(default)]
-    pub lines: BTreeMap<i64, LineBefore>,
-    /// Shipping that nobody has invoiced.
-    #[serde(default)]
-    pub shipping: Option<ShippingBefore>,
-    /// State and status of a closed order.
-    #[serde(default)]
-    pub state: Option<(String, String)>,
-}
-
-/// A line before it was corrected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LineBefore {
-    /// Price of one piece.
-    pub price: Amount,
-    /// Total of the whole line.
-    pub row: Amount,
-    /// The price it was given: another one standing there now means that the order has changed since.
-    pub set: Amount,
-    /// The invoice takes all that is open: once it exists nothing is to be put back.
-    #[serde(default)]
-    pub whole: bool,
-}
-
-/// Shipping before it was corrected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShippingBefore {
-    /// What it was.
-    pub was: Amount,
-    /// What it was set to.
-    pub set: Amount,
-}
-
-impl OrderBefore {
-    /// Whether there is nothing to put back.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// The whole line at the order's own price, whatever an invoice has made of it.
-    pub(super) fn row_of(&self, line: &OrderLine) -> Amount {
-        self.line_of(line).map_or_else(|| present_row(line), |before| before.row)
-    }
-
-    pub(super) fn line_of(&self, line: &OrderLine) -> Option<LineBefore> {
-        let price = pair(line.price, line.base_price);
-        self.lines.get(&line.item_id?).filter(|before| before.set == price).copied()
-    }
-}
 
 /// A line whose invoice amount is not what its order says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,11 +108,10 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn of(part: &InvoicePart, order: &'a Order, before: &OrderBefore) -> Result<Self, Mismatch> {
         // What an invoice that did not come about has changed is still to be put back.
-        let lines = still_open(order, before).into_iter().filter_map(|(line, was)| Some((line.item_id?, was)));
         Ok(Self {
             order,
             before: before.clone(),
-            after: OrderBefore { lines: lines.collect(), ..OrderBefore::default() },
+            after: OrderBefore { lines: before.still_of_use(order), ..OrderBefore::default() },
             billed: allocate(part, order)?,
             doubled: Vec::new(),
             new_lines: Vec::new(),
@@ -262,11 +207,10 @@ impl<'a> Draft<'a> {
         let price = rounded(ratio(billed.amount, Decimal::ONE, billed.quantity), 4);
         // Also where nothing of the line stays open: the invoice may not come about.
         if let Some(item_id) = line.item_id {
-            let known = self.before.line_of(line);
+            let known = self.before.known(line);
             if known.is_some() || price != state.price {
-                let (row, whole) = (self.before.row_of(line), billed.quantity >= state.open);
-                let was = known.unwrap_or(LineBefore { price: state.price, row, set: price, whole });
-                self.after.lines.insert(item_id, LineBefore { set: price, whole, ..was });
+                let was = known.unwrap_or_else(|| LineBefore::of(line));
+                self.after.lines.insert(item_id, was.given(state.price, price, billed.quantity >= state.open));
             }
         }
         let [price, base_price] = numbers(price);
@@ -307,11 +251,13 @@ impl<'a> Draft<'a> {
         let subtotal = add(add(invoiced, billed), rest);
         let taxed = add(pair(order.tax_invoiced, order.base_tax_invoiced), part.tax);
         // What the order still expects as tax is not known by line; it never falls below what is invoiced.
-        let tax = if finishes { taxed } else { larger(taxed, pair(order.tax_amount, order.base_tax_amount)) };
+        let expected = SumBefore::of(self.before.tax.as_ref(), pair(order.tax_amount, order.base_tax_amount));
+        let tax = if finishes { taxed } else { larger(taxed, expected.was) };
+        self.after.tax = expected.given(tax);
         let present = pair(order.shipping_amount, order.base_shipping_amount);
         let shipping = match shipping {
             Some(shipping) => {
-                self.remember_shipping(present, shipping);
+                self.after.shipping = SumBefore::of(self.before.shipping.as_ref(), present).given(shipping);
                 shipping
             }
             None => pair(order.shipping_invoiced, order.base_shipping_invoiced),
@@ -344,14 +290,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn remember_shipping(&mut self, present: Amount, set: Amount) {
-        let known = self.before.shipping.filter(|before| before.set == present).map(|before| before.was);
-        let was = known.unwrap_or(present);
-        if was != set {
-            self.after.shipping = Some(ShippingBefore { was, set });
-        }
-    }
-
     /// A closed or completed order takes no invoice.
     fn reopened(&mut self) -> (Option<String>, Option<String>) {
         let state = self.order.state.as_deref().unwrap_or_default();
@@ -372,17 +310,4 @@ impl<'a> Draft<'a> {
 pub(super) fn numbers(amount: Amount) -> [Option<Number>; 2] {
     let number = |amount: Decimal| Some(Number(round_half_up(amount, 4)));
     [number(amount.doc), number(amount.base)]
-}
-
-/// What is left of an amount after some of it.
-pub(super) fn open_part(row: Amount, line: &OrderLine) -> Amount {
-    let state = LineState::of(line);
-    rounded(ratio(row, state.open.max(Decimal::ZERO), state.ordered), 2)
-}
-
-/// The order's lines that stand in `before` and are still open, with what they were.
-pub(super) fn still_open<'a>(order: &'a Order, before: &OrderBefore) -> Vec<(&'a OrderLine, LineBefore)> {
-    let lines = order.items.iter().flatten();
-    let known = lines.filter_map(|line| Some((line, before.line_of(line)?)));
-    known.filter(|(line, _)| LineState::of(line).open > Decimal::ZERO).collect()
 }

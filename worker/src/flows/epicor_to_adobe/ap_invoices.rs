@@ -93,6 +93,12 @@ pub(super) async fn write(
         .filter(|difference| difference.is_for_review(&desk.rules))
         .collect();
     if !large.is_empty() && desk.raise_prices(&large).await? {
+        // An earlier version may have corrected the orders.
+        for (part, standing) in parts.iter().zip(&standings) {
+            if let Standing::Ready { order, .. } = standing {
+                desk.put_back_of(part, order).await?;
+            }
+        }
         return Ok(Landed::OnReview);
     }
     carry_out(&desk, &parts, standings).await

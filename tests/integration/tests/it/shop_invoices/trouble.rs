@@ -7,7 +7,7 @@ use mlc_simulators::adobe::{Fault, FaultKind};
 use serde_json::json;
 
 use super::{assert_right, two_lines};
-use crate::invoice_rig::{Billing, ShopOrder, carry, dec, house, invoice, reviews, same, shown, the_order};
+use crate::invoice_rig::{Billing, ShopOrder, carry, dec, house, invoice, push, reviews, same, shown, the_order};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drafts_and_invoices_without_purchase_order_stay_out() {
@@ -191,4 +191,39 @@ async fn an_order_corrected_for_an_invoice_that_does_not_come_about_gets_its_own
     let prices: Vec<_> = view.items.iter().map(|item| (shown(item.price), shown(item.row_total))).collect();
     assert_eq!(prices, [(dec("10.50"), dec("210")), (dec("10.50"), dec("52.50"))]);
     assert_eq!(shown(view.grand_total), dec("287.50"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_orders_own_prices_outlive_two_invoices_that_fail_one_after_the_other() {
+    let config = HouseConfig { retry_base: "10ms", retry_cap: "30ms", ..HouseConfig::with_paas_shop() };
+    let house = house(config, "2s").await;
+    let order = ShopOrder { freight: dec("25"), tax: dec("3"), ..two_lines(5001) };
+    order.place(house.shop());
+    let id = the_order(house.shop(), &order).entity_id;
+    let first = invoice("FIRST").bills([5001, 1, 1], "5", "53").with_charges(same("10")).with_tax(same("9"));
+    let second = invoice("SECOND").bills([5001, 1, 1], "3", "31.50").bills([5001, 2, 1], "2", "21.50");
+    // The first corrects the order and is not made; the second means to correct it further, which never arrives.
+    house.shop().add_fault(Fault::always(&format!("order/{id}/invoice"), FaultKind::ResetBefore));
+    carry(&house, &first).await;
+    assert_eq!(shown(the_order(house.shop(), &order).items[0].price), dec("10.60"));
+    house.shop().clear_faults();
+    house.shop().add_fault(Fault::always("POST /rest/default/V1/orders", FaultKind::ResetBefore));
+    carry(&house, &second).await;
+    assert!(house.shop().invoices().is_empty());
+    house.shop().clear_faults();
+    // One that cannot be made at all puts all back, whoever changed it.
+    house.shop().add_fault(Fault::always(&format!("order/{id}/invoice"), FaultKind::TooLarge));
+    carry(&house, &invoice("REFUSED").bills([5001, 2, 1], "1", "10.60").with_charges(same("12"))).await;
+    let view = the_order(house.shop(), &order);
+    let prices: Vec<_> = view.items.iter().map(|item| (shown(item.price), shown(item.row_total))).collect();
+    assert_eq!(prices, [(dec("10.50"), dec("210")), (dec("10.50"), dec("52.50"))]);
+    assert_eq!(shown(view.grand_total), dec("290.50"), "with its own freight and tax");
+    house.shop().clear_faults();
+    for ours in [&second, &first] {
+        push(&house, ours, 1).await;
+        house.settle().await.unwrap();
+        assert_right(&house, &order, ours);
+    }
+    let view = the_order(house.shop(), &order);
+    assert!(view.items.iter().all(|item| shown(item.price) == dec("10.50")), "{view:#?}");
 }

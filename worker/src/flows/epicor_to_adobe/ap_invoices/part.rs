@@ -17,11 +17,13 @@ use crate::shop_invoices::shop_invoice_of;
 const BEFORE: &str = "before_invoice";
 /// Kept values are small. Prices of further lines are not put back after a partial invoice; its amounts are right all the same.
 const LINES_KEPT: usize = 100;
+/// The ledger keeps texts up to 16 KiB.
+const BYTES_KEPT: usize = 16 * 1024;
 /// Code of an invoice that the shop made otherwise than it was asked to.
 const INVOICE_DIFFERS: &str = "INVOICE_DIFFERS";
 
 impl Desk<'_> {
-    /// Looks at order and invoices. Writes nothing to the shop.
+    /// Looks at order and invoices. Writes nothing to the shop, but an order's own prices where an invoice there is not right.
     pub(super) async fn look(&self, part: &InvoicePart) -> Result<Standing, Fault> {
         let number = order_increment_id(&self.invoice.company, part.order);
         let Some(order) = self.client.find_order(&number).await? else { return Ok(Standing::NoOrder { number }) };
@@ -36,6 +38,7 @@ impl Desk<'_> {
         if let Some(first) = ours.first() {
             if ours.len() > 1 {
                 self.raise_doubled(&number, ours.len()).await?;
+                self.put_back(id_of(&order)?, &number).await?;
                 return Ok(Standing::OnReview);
             }
             let invoice = invoices.swap_remove(*first);
@@ -46,6 +49,7 @@ impl Desk<'_> {
                 return Ok(Standing::There { order: Box::new(order), invoice: Box::new(invoice) });
             }
             self.raise_differing(&number, invoice.entity_id.unwrap_or_default(), &differences).await?;
+            self.put_back(id_of(&order)?, &number).await?;
             return Ok(Standing::OnReview);
         }
         if let Some((shop, ours)) = self.other_currency(&order) {
@@ -101,6 +105,7 @@ impl Desk<'_> {
         let differences = compare_invoice(part, &order, &invoice);
         if !differences.is_empty() {
             self.raise_differing(&number, invoice.entity_id.unwrap_or_default(), &differences).await?;
+            self.put_back(order_id, &number).await?;
             return Err(differs(&differences));
         }
         let invoice_id = self.complete(part, &order, &invoice).await?;
@@ -113,9 +118,12 @@ impl Desk<'_> {
     /// What follows an invoice: its number and accounts, and the order's own prices put back. Safe to repeat.
     pub(super) async fn complete(&self, part: &InvoicePart, order: &Order, invoice: &Invoice) -> Result<i64, Fault> {
         self.mark(part, order, invoice).await?;
-        let number = order_increment_id(&self.invoice.company, part.order);
-        self.put_back(id_of(order)?, &number).await?;
+        self.put_back_of(part, order).await?;
         invoice.entity_id.ok_or_else(|| Fault::defect(OPERATION, "an invoice of the shop has no id"))
+    }
+
+    pub(super) async fn put_back_of(&self, part: &InvoicePart, order: &Order) -> Result<(), Fault> {
+        self.put_back(id_of(order)?, &order_increment_id(&self.invoice.company, part.order)).await
     }
 
     /// What is open of an order at its own prices again, where an invoice had corrected them, whether it came about or not.
@@ -124,12 +132,19 @@ impl Desk<'_> {
         if before.is_empty() {
             return Ok(());
         }
-        let present = self.client.order(order_id).await?;
-        if let Some(change) = settle_order(&present, &before) {
+        for again in 0..3 {
+            let present = self.client.order(order_id).await?;
+            let change = settle_order(&present, &before);
+            // A shop may work the state out by itself: it was told once.
+            let Some(change) = change.filter(|change| again == 0 || change.grand_total.is_some()) else {
+                // Only once the order shows it: nothing else knows the prices any more.
+                self.context.ledger.forget_kept(&self.job.flow, number, BEFORE).await?;
+                return Ok(());
+            };
             self.client.update_order(&present, &change).await?;
         }
-        self.context.ledger.forget_kept(&self.job.flow, number, BEFORE).await?;
-        Ok(())
+        let message = "the shop does not show the order's own prices that were put back";
+        Err(Fault::new(FaultKind::Uncertain, System::Adobe, OPERATION, message))
     }
 
     async fn correct(
@@ -239,15 +254,18 @@ impl Desk<'_> {
             return Ok(());
         }
         let mut before = before.clone();
-        while before.lines.len() > LINES_KEPT {
+        let text = loop {
+            let text = serde_json::to_string(&before).map_err(|defect| Fault::defect(OPERATION, defect.to_string()))?;
+            if before.lines.is_empty() || (before.lines.len() <= LINES_KEPT && text.len() <= BYTES_KEPT) {
+                break text;
+            }
             // Those that matter only when the invoice does not come about go first.
             let least = before.lines.iter().rev().find(|(_, line)| line.whole).map(|(id, _)| *id);
             match least {
                 Some(id) => before.lines.remove(&id),
                 None => before.lines.pop_last().map(|(_, line)| line),
             };
-        }
-        let text = serde_json::to_string(&before).map_err(|defect| Fault::defect(OPERATION, defect.to_string()))?;
+        };
         Ok(self.context.ledger.keep(&self.job.flow, number, BEFORE, &text).await?)
     }
 
