@@ -330,6 +330,12 @@ async fn check(house: &House, case: &Case, seed: u64) -> usize {
                 "what is open has its own price again: seed {seed}, {at:?}"
             );
         }
+        let header = |name: &str| column(&view.row, name);
+        if view.items.iter().any(open) && header("shipping_invoiced").is_zero() {
+            let told = format!("what nobody invoiced is expected again: seed {seed}, order {}", order.number);
+            assert_eq!(header("shipping_amount"), order.freight, "{told}");
+            assert_eq!(header("tax_amount"), order.tax.max(header("tax_invoiced")), "{told}");
+        }
     }
     whole
 }
