@@ -4,11 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mlc_adobe::Capabilities;
-use mlc_model::{ConnectionId, Fault, Fingerprint, FlowId};
+use mlc_model::{ConnectionId, Fault};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::Context;
+use crate::{Context, shop_scope::shop_facts};
 
 /// A module may be installed or a right granted at any time: after so long the shop is asked again.
 const FRESH_FOR: TimeDelta = TimeDelta::hours(24);
@@ -96,7 +96,7 @@ impl Context {
             return Ok(known.shop.clone());
         }
         let client = self.adobe(shop).await?;
-        let kept = self.ledger.kept(&shop_flow(shop)?, shop.as_str(), NAME).await?;
+        let kept = self.ledger.kept(&shop_facts(shop)?, shop.as_str(), NAME).await?;
         // What an older program kept may read otherwise: it is found out anew.
         let kept = kept.and_then(|text| serde_json::from_str::<Remembered>(&text).ok());
         let found = match kept.filter(|kept| now - kept.found_at < FRESH_FOR) {
@@ -119,7 +119,7 @@ impl Context {
 
     async fn remember(&self, shop: &ConnectionId, remembered: &Remembered) -> Result<(), Fault> {
         let text = serde_json::to_string(remembered).map_err(|problem| defect(problem.to_string()))?;
-        self.ledger.keep(&shop_flow(shop)?, shop.as_str(), NAME, &text).await?;
+        self.ledger.keep(&shop_facts(shop)?, shop.as_str(), NAME, &text).await?;
         self.adobe(shop).await?.set_capabilities(remembered.capabilities());
         Ok(())
     }
@@ -136,16 +136,6 @@ fn thinned(mut found: Capabilities, store_id: i64) -> Capabilities {
     found.modules = None;
     found.stores.retain(|store| store.id == store_id);
     found
-}
-
-/// The name under which facts of a shop are kept, whichever flow learned them.
-///
-/// # Errors
-/// Never in practice: the name is built of hexadecimal digits.
-pub(crate) fn shop_flow(shop: &ConnectionId) -> Result<FlowId, Fault> {
-    // A connection's name may hold what a flow's may not.
-    let print = Fingerprint::of(&shop.as_str()).map_err(|problem| defect(problem.to_string()))?;
-    FlowId::parse(&format!("adobe_shops::{print}")).map_err(|problem| defect(problem.to_string()))
 }
 
 fn defect(problem: String) -> Fault {

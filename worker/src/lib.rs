@@ -6,9 +6,9 @@ mod entities;
 mod flows;
 mod jobs;
 mod open;
-mod order_lock;
 mod registry;
 mod shop_invoices;
+mod shop_scope;
 
 pub use context::Context;
 pub use open::{OpenError, open, open_with_keys};

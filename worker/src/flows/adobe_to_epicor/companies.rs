@@ -18,7 +18,7 @@ use mlc_mapping::vendor_number;
 use mlc_model::{CompanyCode, Fault, Fingerprint, RecordKey, RecordKind, TargetId, Version};
 use mlc_queue::{JobContext, Outcome, SnoozeReason};
 
-use crate::{context::Context, order_lock::order_lock};
+use crate::{context::Context, shop_scope::order_lock};
 
 const OPERATION: &str = "adobe_to_epicor.companies";
 /// Longer than a job may run: a lease must not end while its holder still writes.

@@ -10,7 +10,7 @@ use mlc_model::{Fault, FaultKind, Fingerprint, System, TargetId, Vendor};
 use mlc_queue::JobContext;
 
 use super::{Landed, ShopRules};
-use crate::{capabilities::shop_flow, context::Context, flows::vendor_master};
+use crate::{context::Context, flows::vendor_master, shop_scope::shop_facts};
 
 const OPERATION: &str = "epicor_to_adobe.vendors";
 
@@ -98,7 +98,7 @@ impl Push<'_> {
     /// Attributes are left out where the shop cannot keep them. That is said once per shop.
     async fn note_left_out_attributes(&self) -> Result<(), Fault> {
         let (shop, ledger) = (&self.job.to, &self.context.ledger);
-        if ledger.keep_if(&shop_flow(shop)?, shop.as_str(), "company_attributes", None, "left out").await? {
+        if ledger.keep_if(&shop_facts(shop)?, shop.as_str(), "company_attributes", None, "left out").await? {
             tracing::warn!(connection = %shop, "Shop {shop} keeps no attributes of companies (no module for them): epicor_vendor_num, terms, GL dimension and configured fields are left out");
             self.note(
                 Action::Updated,

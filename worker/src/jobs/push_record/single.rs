@@ -15,7 +15,7 @@ use super::{note, read_afresh};
 use crate::{
     context::Context,
     flows::epicor_to_adobe::{self, Landed, ShopRules},
-    order_lock::order_lock,
+    shop_scope::order_lock,
 };
 
 /// Longer than a job may run: a lease must not end while its holder still writes.
