@@ -20,14 +20,14 @@ async fn ping_hubspot(house: &House) -> PingReport {
 }
 
 #[track_caller]
-fn line<'a>(report: &'a PingReport, what: &str) -> &'a PingLine {
+pub(crate) fn line<'a>(report: &'a PingReport, what: &str) -> &'a PingLine {
     let found = report.lines.iter().find(|line| line.what == what);
     found.unwrap_or_else(|| panic!("no line about {what}: {report:#?}"))
 }
 
 /// The line is bad and says both, what is wrong and what to do.
 #[track_caller]
-fn assert_bad(report: &PingReport, what: &str, detail: &str, fix: &str) {
+pub(crate) fn assert_bad(report: &PingReport, what: &str, detail: &str, fix: &str) {
     let line = line(report, what);
     assert_eq!(line.verdict, Verdict::Bad, "{line:?}");
     assert!(line.detail.contains(detail), "{line:?}");

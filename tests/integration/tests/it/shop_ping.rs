@@ -5,10 +5,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use mlc_adobe::AdobeNeeds;
 use mlc_house::{House, HouseConfig};
-use mlc_model::{ConnectionId, FaultKind, PingLine, PingReport, Verdict};
+use mlc_model::{ConnectionId, FaultKind, PingReport, Verdict};
 use serde_json::Value;
 
-use crate::processes::Process;
+use crate::{
+    ping::{assert_bad, line},
+    processes::Process,
+};
 
 const WEBHOOK: &str = "[connections.shop-main.webhook]\nscheme = \"hmac_sha256\"\n";
 /// Every right that the flows of a whole house need.
@@ -39,21 +42,6 @@ fn shop_main() -> ConnectionId {
 
 async fn ping(house: &House) -> PingReport {
     house.context.connections.adobe(&shop_main()).await.unwrap().ping(AdobeNeeds::default()).await
-}
-
-#[track_caller]
-fn line<'a>(report: &'a PingReport, what: &str) -> &'a PingLine {
-    let found = report.lines.iter().find(|line| line.what == what);
-    found.unwrap_or_else(|| panic!("no line about {what}: {report:#?}"))
-}
-
-#[track_caller]
-fn assert_bad(report: &PingReport, what: &str, detail: &str, fix: &str) {
-    let line = line(report, what);
-    assert_eq!(line.verdict, Verdict::Bad, "{line:?}");
-    assert!(line.detail.contains(detail), "{line:?}");
-    let advice = line.fix.as_deref().unwrap_or_default();
-    assert!(advice.contains(fix), "{line:?}");
 }
 
 fn bad(report: &PingReport) -> Vec<&str> {
