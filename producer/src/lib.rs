@@ -2,12 +2,14 @@
 
 mod arguments;
 mod command;
+pub mod console;
 mod failure;
 mod levels;
 mod open;
 mod output;
 mod person;
 mod schedule;
+mod serving;
 pub mod webhook;
 
 pub use arguments::Arguments;

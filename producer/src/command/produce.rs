@@ -4,7 +4,7 @@ use mlc_runtime::{logs, probes, readiness::Readiness, shutdown::Shutdown};
 use tracing::{info, warn};
 
 use super::Caller;
-use crate::{Exit, Failure, Ticker, levels::refresh_levels, webhook};
+use crate::{Exit, Failure, Ticker, console, levels::refresh_levels, webhook};
 
 pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
     let settings = caller.settings()?;
@@ -40,6 +40,14 @@ pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
             None
         }
     };
+    let consoling = match rooms.settings.console.listen.address() {
+        Some(listen) => {
+            let console = console::serve(rooms.clone(), listen, shutdown.clone()).await?;
+            info!(address = %console.address, "Serves the console at http://{}/", console.address);
+            Some(console.task)
+        }
+        None => None,
+    };
     // Two processes on one machine, or one name in two containers, must not hold one lease together.
     let holder = format!("{}/{}/{:08x}", rooms.person, std::process::id(), rand::random::<u32>());
     let ticker = Ticker::new(&rooms.settings, rooms.queue.clone(), rooms.ledger.clone(), rooms.clock.clone(), holder)?;
@@ -49,6 +57,9 @@ pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
     if let Some(taking) = taking {
         // Ends by itself within five seconds.
         let _ = taking.await;
+    }
+    if let Some(consoling) = consoling {
+        let _ = consoling.await;
     }
     if let Some(serving) = serving {
         // A scrape that hangs must not keep the process from ending.

@@ -9,8 +9,6 @@ mod body;
 mod endpoint;
 mod intake;
 mod notes;
-mod patience;
-mod server;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -18,18 +16,10 @@ use mlc_runtime::{
     settings::{Connection, Settings},
     shutdown::Shutdown,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
 
-use crate::{Failure, Rooms};
-
-/// A running intake. It ends when it is told to, not when this is dropped.
-#[derive(Debug)]
-pub struct Serving {
-    /// Where it listens: the real port where port 0 was asked for.
-    pub address: SocketAddr,
-    /// Ends after `shutdown` is thrown, at most five seconds later.
-    pub task: JoinHandle<()>,
-}
+pub use crate::serving::Serving;
+use crate::{Failure, Rooms, serving};
 
 /// Whether any connection has a section `webhook`.
 pub fn is_wanted(settings: &Settings) -> bool {
@@ -69,6 +59,6 @@ pub async fn serve(rooms: Rooms, listen: SocketAddr, shutdown: Shutdown) -> Resu
     };
     let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
-    let task = tokio::spawn(server::run(listener, intake::router(intake), shutdown));
+    let task = tokio::spawn(serving::run(listener, intake::router(intake), shutdown, "webhook senders"));
     Ok(Serving { address, task })
 }

@@ -59,6 +59,8 @@ allow_unsafe_persistence = true
 key_file = "{folder}/keys"
 [producer]
 listen = "127.0.0.1:0"
+[console]
+listen = "127.0.0.1:0"
 [connections.epicor-main]
 system = "epicor"
 base_url = "http://127.0.0.1:9/kinetic"

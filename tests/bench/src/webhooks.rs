@@ -234,6 +234,9 @@ key_file = "{keys}"
 listen = "off"
 webhooks = "{address}"
 
+[console]
+listen = "off"
+
 [log]
 level = "warn"
 

@@ -47,6 +47,7 @@ pub(crate) struct House {
     directory: std::path::PathBuf,
     worker_program: std::path::PathBuf,
     ports: [u16; WORKERS],
+    console_url: String,
 }
 
 impl House {
@@ -71,9 +72,12 @@ impl House {
         let hubspot = Server::at(&hubspot_base)?;
         seed(&epicor).await?;
 
-        let [producer, webhooks, ports @ ..] = settings::free_ports::<{ WORKERS + 2 }>()?;
+        let [producer, webhooks, console, ports @ ..] = settings::free_ports::<{ WORKERS + 3 }>()?;
         let config = directory.join("mlc.toml");
-        std::fs::write(&config, settings::file(&directory, &epicor_base, &hubspot_base, [producer, webhooks]))?;
+        std::fs::write(
+            &config,
+            settings::file(&directory, &epicor_base, &hubspot_base, [producer, webhooks, console]),
+        )?;
         let on_loopback = |port: u16| Server::at(&format!("http://127.0.0.1:{port}"));
         let [first, second] = ports;
         let house = Self {
@@ -86,6 +90,7 @@ impl House {
             worker_program: processes.own("mlc-worker"),
             directory,
             ports,
+            console_url: format!("http://127.0.0.1:{console}/"),
         };
         house.set_secrets().await?;
         house.check_and_ping().await?;
@@ -183,7 +188,7 @@ impl House {
     pub(crate) fn show_addresses(&self, shop: &Shop) {
         let mlc = self.mlc.program().display();
         let directory = self.directory.display();
-        println!("\nEverything stays up until Ctrl-C.\n");
+        println!("\nEverything stays up until Ctrl-C. Look at the console: {}\n", self.console_url);
         println!("  Epicor   {}  (/__control/stats, …)", self.epicor.url());
         println!("  HubSpot  {}  (/__control/companies?limit=3, …)", self.hubspot.url());
         println!("  shop     {}  (/__control/orders, /__control/invoices, …)", shop.server.url());

@@ -24,9 +24,9 @@ pub(crate) const KEY_PROPERTY: &str = "epicor_key";
 
 /// The text of the file. Schedules tick every minute, so that a demo that stays up is seen to live.
 ///
-/// `ports`: of the producer's pages, and of its intake of webhooks, which opens when a connection has one.
-pub(crate) fn file(directory: &Path, epicor: &str, hubspot: &str, ports: [u16; 2]) -> String {
-    let [producer_port, webhook_port] = ports;
+/// `ports`: of the producer's probes, of its intake of webhooks, which opens when a connection has one, and of the console.
+pub(crate) fn file(directory: &Path, epicor: &str, hubspot: &str, ports: [u16; 3]) -> String {
+    let [producer_port, webhook_port, console_port] = ports;
     let directory = directory.display();
     format!(
         r#"# Settings of the demo. `deploy/example.toml` explains every key.
@@ -39,6 +39,9 @@ key_file = "{directory}/vault.keys"
 [producer]
 listen = "127.0.0.1:{producer_port}"
 webhooks = "127.0.0.1:{webhook_port}"
+
+[console]
+listen = "127.0.0.1:{console_port}"
 
 [log]
 format = "human"

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mlc-vault", &["mlc-model", "mlc-runtime"]),
     ("mlc-queue", &["mlc-model", "mlc-runtime"]),
     ("mlc-ledger", &["mlc-model", "mlc-runtime"]),
+    ("mlc-accounts", &["mlc-model", "mlc-runtime"]),
     ("mlc-outbound", &["mlc-model", "mlc-runtime", "mlc-vault"]),
     ("mlc-epicor", &["mlc-model", "mlc-outbound"]),
     ("mlc-hubspot", &["mlc-model", "mlc-outbound"]),
@@ -52,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mlc-vault",
             "mlc-queue",
             "mlc-ledger",
+            "mlc-accounts",
             "mlc-flow",
             "mlc-outbound",
             "mlc-epicor",
@@ -72,6 +74,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("prometheus", &["mlc-runtime"]),
     ("chacha20poly1305", &["mlc-vault"]),
     ("reqwest", &["mlc-outbound"]),
+    ("argon2", &["mlc-accounts"]),
 ];
 
 /// What the tests of a room may use besides: enough to open its door towards a simulator.

@@ -72,7 +72,7 @@ pub(super) fn check(settings: &Settings, reading: &mut Reading<'_>, now: DateTim
 }
 
 fn check_processes(settings: &Settings, reading: &mut Reading<'_>) {
-    let Settings { redis, queue, worker, producer, log, retry, .. } = settings;
+    let Settings { redis, queue, worker, producer, console, log, retry, .. } = settings;
     check_redis(&redis.url, reading);
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
     if redis.namespace.is_empty() || redis.namespace.len() > 32 || !redis.namespace.chars().all(good) {
@@ -88,6 +88,7 @@ fn check_processes(settings: &Settings, reading: &mut Reading<'_>) {
     span(reading, &["worker", "shutdown_deadline"], worker.shutdown_deadline, SECOND, 10 * MINUTE);
     span(reading, &["worker", "ready_within"], worker.ready_within, 5 * SECOND, 10 * MINUTE);
     span(reading, &["producer", "lease"], producer.lease, 2 * SECOND, 5 * MINUTE);
+    span(reading, &["console", "session"], console.session, 5 * MINUTE, 30 * DAY);
     span(reading, &["retry", "base"], retry.base, 10 * MS, 10 * MINUTE);
     span(reading, &["retry", "cap"], retry.cap, retry.base, DAY);
     span(reading, &["retry", "unsettled"], retry.unsettled, Duration::ZERO, HOUR);

@@ -8,6 +8,7 @@ mod adobe;
 mod adobe_checks;
 mod bounds;
 mod checks;
+mod console;
 mod document;
 pub mod duration;
 mod epicor;
@@ -39,6 +40,7 @@ use mlc_model::{Clock as _, ConnectionId, FlowId, SystemClock};
 use serde::Serialize;
 
 pub use adobe::{AdobeConnection, AdobeEdition, AdobeIms, WebhookEndpoint, WebhookScheme};
+pub use console::{ConsoleLogin, ConsoleSettings};
 pub use epicor::{
     CHANGE_ENTITIES, ChangeFieldSetting, ChangeModeSetting, EpicorAuth, EpicorConnection, EpicorLicense, EpicorOauth2,
     ServerTimeZone,
@@ -70,6 +72,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// Producer processes.
     pub producer: ProducerSettings,
+    /// The console.
+    pub console: ConsoleSettings,
     /// Where the keys come from.
     pub vault: VaultSettings,
     /// Log lines.

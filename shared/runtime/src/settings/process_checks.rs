@@ -59,8 +59,11 @@ pub(super) fn check_level(level: &str, reading: &mut Reading<'_>) {
 
 /// One port for two servers lets the second one fail.
 pub(super) fn check_ports(settings: &Settings, reading: &mut Reading<'_>) {
-    let mut servers =
-        vec![(["producer", "listen"], settings.producer.listen), (["worker", "listen"], settings.worker.listen)];
+    let mut servers = vec![
+        (["producer", "listen"], settings.producer.listen),
+        (["worker", "listen"], settings.worker.listen),
+        (["console", "listen"], settings.console.listen),
+    ];
     // Without an endpoint nobody listens there.
     if settings
         .connections

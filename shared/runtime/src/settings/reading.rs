@@ -18,7 +18,8 @@ use super::{
     wording::{in_words, kind_of, problem_of},
 };
 
-const SECTIONS: [&str; 9] = ["redis", "queue", "worker", "producer", "vault", "log", "retry", "connections", "flows"];
+const SECTIONS: [&str; 10] =
+    ["redis", "queue", "worker", "producer", "console", "vault", "log", "retry", "connections", "flows"];
 const SYSTEMS: [&str; 3] = ["epicor", "hubspot", "adobe"];
 /// Keys that somebody who wants to write a secret would use.
 const SECRETS: [&str; 15] = [
@@ -66,6 +67,7 @@ impl<'a> Reading<'a> {
             queue: self.section("queue"),
             worker: self.section("worker"),
             producer: self.section("producer"),
+            console: self.section("console"),
             vault: self.section("vault"),
             log: self.section("log"),
             retry: self.section("retry"),

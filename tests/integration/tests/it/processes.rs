@@ -48,6 +48,7 @@ impl Process {
             .env("MLC_VAULT_KEYS", &house.vault_keys)
             .env("MLC__WORKER__LISTEN", "off")
             .env("MLC__PRODUCER__LISTEN", "off")
+            .env("MLC__CONSOLE__LISTEN", "off")
             .env("MLC__LOG__LEVEL", "debug")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

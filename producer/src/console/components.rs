@@ -1,0 +1,126 @@
+//! Small pieces that pages are made of. Every text from outside goes through [`text`], so that it shows and does nothing.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use maud::{Markup, html};
+
+/// Longest stored text that a page shows whole.
+const SHOWN: usize = 2_000;
+
+/// A text from outside: isolated, so that marks for right-to-left writing end where it ends, and cut visibly when very long.
+pub(crate) fn text(text: &str) -> Markup {
+    match text.char_indices().nth(SHOWN) {
+        None => html! { bdi { (text) } },
+        Some((cut, _)) => html! { bdi { (text[..cut]) } " " span .cut { "… (" (text.len()) " bytes, cut here)" } },
+    }
+}
+
+/// An optional text, or a dash.
+pub(crate) fn or_dash(value: Option<&str>) -> Markup {
+    match value {
+        Some(value) if !value.is_empty() => text(value),
+        _ => html! { span .none title="none" { "–" } },
+    }
+}
+
+/// An instant: the exact one for machines and on hover, its distance for people.
+pub(crate) fn time(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
+    let exact = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    html! { time datetime=(exact) title=(exact) { (distance(at, now)) } }
+}
+
+/// How long ago or how soon, such as `3 min ago`.
+pub(crate) fn distance(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let secs = (now - at).num_seconds();
+    let words = span(secs.unsigned_abs());
+    match secs {
+        -1..=1 => "now".to_owned(),
+        2.. => format!("{words} ago"),
+        _ => format!("in {words}"),
+    }
+}
+
+/// A span of seconds in its largest unit.
+pub(crate) fn span(secs: u64) -> String {
+    match secs {
+        0..=119 => format!("{secs} s"),
+        120..=7_199 => format!("{} min", secs / 60),
+        7_200..=172_799 => format!("{} h", secs / 3_600),
+        _ => format!("{} d", secs / 86_400),
+    }
+}
+
+/// A number with thin spaces between thousands.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push('\u{202f}');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A state as a word with a colour; the word alone says it too. `tone`: `good`, `busy`, `warn`, `bad` or `plain`.
+pub(crate) fn badge(tone: &str, word: &str) -> Markup {
+    html! { span class=(format!("badge {tone}")) { (word) } }
+}
+
+/// A table that scrolls in itself when it is wide. `label` says what it lists.
+pub(crate) fn table(label: &str, columns: &[&str], rows: Markup) -> Markup {
+    html! {
+        div .scroll role="region" aria-label=(label) tabindex="0" {
+            table {
+                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
+/// What stands where a list has nothing to show.
+pub(crate) fn empty(sentence: &str) -> Markup {
+    html! { p .empty { (sentence) } }
+}
+
+/// Names and values.
+pub(crate) fn facts(pairs: &[(&str, Markup)]) -> Markup {
+    html! { dl .facts { @for (name, value) in pairs { div { dt { (name) } dd { (value) } } } } }
+}
+
+/// The link to the next part of a list: the same path and query with another `after`.
+pub(crate) fn next_page(path: &str, query: &str, next: Option<&str>) -> Markup {
+    let Some(next) = next else { return html! {} };
+    let mut pairs: Vec<(String, String)> = serde_html_form::from_str(query).unwrap_or_default();
+    pairs.retain(|(name, value)| name != "after" && !value.is_empty());
+    pairs.push(("after".to_owned(), next.to_owned()));
+    let query = serde_html_form::to_string(&pairs).unwrap_or_default();
+    html! { nav .pager aria-label="Pages" { a .button rel="next" href=(format!("{path}?{query}")) { "Next" } } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_from_outside_is_escaped_isolated_and_cut_visibly() {
+        let shown = text("<script>alert(1)</script>\u{202e}x").into_string();
+        assert_eq!(shown, "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;\u{202e}x</bdi>");
+        let long = text(&"ä".repeat(32_768)).into_string();
+        assert!(long.len() < 5_000 && long.contains("65536 bytes, cut here"), "{}", long.len());
+    }
+
+    #[test]
+    fn a_number_and_a_span_are_told_as_people_say_them() {
+        assert_eq!(number(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(number(12), "12");
+        assert_eq!([span(59), span(130), span(7_200), span(200_000)], ["59 s", "2 min", "2 h", "2 d"]);
+    }
+
+    #[test]
+    fn the_next_page_keeps_the_filters() {
+        let link = next_page("/jobs", "kind=push_record&after=1.2&lane=", Some("3.4")).into_string();
+        assert!(link.contains("/jobs?kind=push_record&amp;after=3.4"), "{link}");
+    }
+}

@@ -1,0 +1,234 @@
+//! From HTTP to a handler and back.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{RawPathParams, Request},
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, any},
+};
+use serde_json::json;
+use tokio::time::timeout;
+use tracing::{error, warn};
+
+use super::{
+    Console, access,
+    call::{Call, Viewer},
+    error::{ConsoleError, ErrorKind},
+    reply::{Done, Entry, Reply},
+    route::{API, Faces, Route, Verb, all},
+    shell,
+};
+
+/// Largest body. The payload of one job is far below it.
+const BODY_BYTES: usize = 1 << 20;
+/// Longest time for a body.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// Longest time for a handler; a ping of a slow system is the longest that there is.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// As what a route is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Face {
+    Page,
+    Api,
+}
+
+/// All routes with both their faces.
+pub(super) fn router(console: Arc<Console>) -> Router {
+    let mut paths: BTreeMap<String, (Face, Vec<Arc<Route>>)> = BTreeMap::new();
+    for route in all() {
+        let route = Arc::new(route);
+        if route.faces != Faces::Api {
+            paths.entry(route.path.to_owned()).or_insert((Face::Page, Vec::new())).1.push(route.clone());
+        }
+        if route.faces != Faces::Own {
+            paths.entry(format!("{API}{}", route.path)).or_insert((Face::Api, Vec::new())).1.push(route);
+        }
+    }
+    let mut router = Router::new();
+    for (path, (face, routes)) in paths {
+        router = router.route(&path, at(console.clone(), face, routes));
+    }
+    let nowhere = console.clone();
+    router.fallback(move |request: Request| {
+        let console = nowhere.clone();
+        async move { not_there(&console, request).await }
+    })
+}
+
+fn at(console: Arc<Console>, face: Face, routes: Vec<Arc<Route>>) -> MethodRouter {
+    any(move |params: RawPathParams, request: Request| {
+        let (console, routes) = (console.clone(), routes.clone());
+        async move { answer(console, face, &routes, &params, request).await }
+    })
+}
+
+async fn not_there(console: &Arc<Console>, request: Request) -> Response {
+    let face = if request.uri().path().starts_with(API) { Face::Api } else { Face::Page };
+    let (parts, _) = request.into_parts();
+    let viewer = access::viewer(console, &parts).await;
+    let (viewer, error) = match viewer {
+        Ok(viewer) => (Some(viewer), ConsoleError::not_found("There is nothing at this address.")),
+        Err(error) => (None, error),
+    };
+    secured(refusal(face, &error, viewer.as_ref(), parts.uri.path()))
+}
+
+async fn answer(
+    console: Arc<Console>,
+    face: Face,
+    routes: &[Arc<Route>],
+    params: &RawPathParams,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let wanted = match parts.method {
+        Method::GET | Method::HEAD => Some(Verb::Get),
+        Method::POST => Some(Verb::Post),
+        _ => None,
+    };
+    let Some(route) = routes.iter().find(|route| Some(route.verb) == wanted) else {
+        let allow = if routes.iter().any(|route| route.verb == Verb::Get) { "GET, HEAD" } else { "POST" };
+        let mut response = (StatusCode::METHOD_NOT_ALLOWED, "This address takes another method.\n").into_response();
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+        return secured(response);
+    };
+    let path = parts.uri.path().to_owned();
+    let fragment = parts.headers.contains_key("x-console-fragment");
+    let flash = shell::flash_of(&parts.headers);
+    let mut viewer = None;
+    let carried = carry_out(&console, route, params, parts, body, &mut viewer).await;
+    let response = match (carried, viewer) {
+        (Ok(Reply::Raw(raw)), _) => raw.response,
+        (Ok(Reply::View(view)), Some(viewer)) => match face {
+            Face::Api => axum::Json(view.value()).into_response(),
+            Face::Page => shell::page(view, &viewer, flash.as_deref(), fragment),
+        },
+        (Ok(Reply::Done(done)), Some(_)) => match face {
+            Face::Api => axum::Json(done.answer).into_response(),
+            Face::Page => shell::back_to(&done.back, &done.message),
+        },
+        (Ok(_), None) => refusal(face, &ConsoleError::new(ErrorKind::LoginNeeded, "Log in first."), None, &path),
+        (Err(error), viewer) => refusal(face, &error, viewer.as_ref(), &path),
+    };
+    secured(response)
+}
+
+/// Everything between the head of a request and its reply. `viewer` is set as soon as it is known, for the page of an error.
+async fn carry_out(
+    console: &Arc<Console>,
+    route: &Route,
+    params: &RawPathParams,
+    parts: axum::http::request::Parts,
+    body: Body,
+    known: &mut Option<Viewer>,
+) -> Result<Reply, ConsoleError> {
+    if route.verb == Verb::Post {
+        access::is_own_page(&parts.headers)?;
+    }
+    let viewer = match (access::viewer(console, &parts).await, route.needs) {
+        (Ok(viewer), _) => viewer,
+        (Err(error), Some(_)) => return Err(error),
+        // Somebody who is about to log in may look at what is open and no more.
+        (Err(_), None) => {
+            Viewer { person: console.rooms.person.clone(), role: mlc_accounts::Role::ReadOnly, logged_in: false }
+        }
+    };
+    *known = Some(viewer.clone());
+    if let Some(role) = route.needs.filter(|role| !viewer.may(*role)) {
+        let message = format!("This needs the role {role}; yours is {}.", viewer.role);
+        return Err(ConsoleError::new(ErrorKind::Forbidden, message));
+    }
+    let body = read_body(body).await?;
+    let content_type =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_json = content_type.starts_with("application/json");
+    if !body.is_empty() && !is_json && !content_type.starts_with("application/x-www-form-urlencoded") {
+        return Err(ConsoleError::bad_input("Send a form or JSON: the content type is neither."));
+    }
+    let mut rooms = console.rooms.clone();
+    rooms.person = viewer.person.clone();
+    let call = Call {
+        now: rooms.clock.now(),
+        rooms: rooms.clone(),
+        viewer,
+        console: Arc::clone(console),
+        params: params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        body,
+        is_json,
+        headers: parts.headers,
+    };
+    let reply = timeout(ANSWER_WITHIN, (route.handler)(call)).await.map_err(|_| {
+        ConsoleError::new(
+            ErrorKind::Unavailable,
+            "This took longer than a minute; look whether it was done before you repeat it.",
+        )
+    })??;
+    if let Some(what) = route.audits {
+        let entry = match &reply {
+            Reply::Done(Done { entry, .. }) => Some(entry),
+            Reply::View(view) => view.entry.as_ref(),
+            Reply::Raw(raw) => raw.entry.as_ref(),
+        };
+        if let Some(Entry { subject, before, after }) = entry {
+            rooms.record(what, subject.clone(), before.clone(), after.clone()).await?;
+        }
+    }
+    Ok(reply)
+}
+
+async fn read_body(body: Body) -> Result<bytes::Bytes, ConsoleError> {
+    let too_large = || ConsoleError::new(ErrorKind::TooLarge, "What was sent is larger than 1 MiB.");
+    match timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(ConsoleError::bad_input("What was sent did not arrive within ten seconds.")),
+    }
+}
+
+fn refusal(face: Face, error: &ConsoleError, viewer: Option<&Viewer>, path: &str) -> Response {
+    match error.kind {
+        ErrorKind::Defect => error!(path, %error, "A page of the console failed"),
+        ErrorKind::Unavailable => warn!(path, %error, "A page of the console could not be shown"),
+        _ => {}
+    }
+    let status = error.kind.status();
+    match face {
+        Face::Api => {
+            let body = json!({ "error": { "kind": error.kind.as_str(), "message": error.message } });
+            (status, axum::Json(body)).into_response()
+        }
+        Face::Page if error.kind == ErrorKind::LoginNeeded => shell::to_login(path),
+        Face::Page => shell::error_page(error, viewer),
+    }
+}
+
+/// What every answer carries, whatever it is.
+fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("x-frame-options", "DENY"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+        );
+    }
+    response
+}

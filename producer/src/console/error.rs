@@ -1,0 +1,126 @@
+//! Why a call was not carried out, by what the caller will do about it.
+
+use axum::http::StatusCode;
+use mlc_ledger::LedgerError;
+use mlc_queue::QueueError;
+use mlc_vault::VaultError;
+
+use crate::Failure;
+
+/// Why a call was not carried out. The message is for the person who called: what, what was expected, and the fix.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct ConsoleError {
+    /// What the caller will do about it.
+    pub(crate) kind: ErrorKind,
+    /// One or two sentences.
+    pub(crate) message: String,
+}
+
+/// What the caller will do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    /// Send something else.
+    BadInput,
+    /// Log in.
+    LoginNeeded,
+    /// Ask somebody with a higher role, or come from the console itself.
+    Forbidden,
+    /// Look elsewhere.
+    NotFound,
+    /// Look again: it has changed meanwhile.
+    Conflict,
+    /// Send less.
+    TooLarge,
+    /// Wait.
+    TooMany,
+    /// Try later: Redis is away, full or refuses.
+    Unavailable,
+    /// Report it.
+    Defect,
+}
+
+impl ErrorKind {
+    /// Its status.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::BadInput => StatusCode::BAD_REQUEST,
+            Self::LoginNeeded => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Defect => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Its name in the API.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::BadInput => "bad_input",
+            Self::LoginNeeded => "login_needed",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::TooLarge => "too_large",
+            Self::TooMany => "too_many",
+            Self::Unavailable => "unavailable",
+            Self::Defect => "defect",
+        }
+    }
+}
+
+impl ConsoleError {
+    /// An error of this kind.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// Send something else.
+    pub(crate) fn bad_input(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::BadInput, message)
+    }
+
+    /// Look elsewhere.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+
+    /// It has changed meanwhile.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Conflict, message)
+    }
+}
+
+impl From<Failure> for ConsoleError {
+    fn from(failure: Failure) -> Self {
+        let kind = match failure {
+            Failure::Wrong(_) => ErrorKind::Conflict,
+            Failure::Usage(_) => ErrorKind::BadInput,
+            Failure::NothingMatched(_) => ErrorKind::NotFound,
+            Failure::Redis(_) => ErrorKind::Unavailable,
+            Failure::Defect(_) => ErrorKind::Defect,
+        };
+        Self::new(kind, failure.to_string())
+    }
+}
+
+impl From<QueueError> for ConsoleError {
+    fn from(error: QueueError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<LedgerError> for ConsoleError {
+    fn from(error: LedgerError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<VaultError> for ConsoleError {
+    fn from(error: VaultError) -> Self {
+        Failure::from(error).into()
+    }
+}

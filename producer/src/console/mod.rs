@@ -1,0 +1,60 @@
+//! The console: what people use to see every queue and every record, and to put things right by hand.
+//!
+//! One table of routes ([`route::Route`]) makes everything: the pages, the JSON API beneath them, its OpenAPI file, who may do
+//! what, and which entry every action leaves behind. A handler takes a [`call::Call`] and gives a [`reply::Reply`]; only
+//! `dispatch` knows HTTP.
+
+mod access;
+mod assets;
+mod call;
+mod components;
+mod dispatch;
+mod error;
+mod openapi;
+mod pages;
+mod reply;
+mod route;
+mod shell;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use mlc_runtime::shutdown::Shutdown;
+use tokio::net::TcpListener;
+
+pub use openapi::document as openapi_document;
+
+use crate::{
+    Failure, Rooms,
+    serving::{self, Serving},
+};
+
+/// What every request finds.
+#[derive(Debug)]
+pub(crate) struct Console {
+    pub(crate) rooms: Rooms,
+    /// Whether people must log in.
+    pub(crate) demands_login: bool,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Ends the streams of live updates.
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Serves the console at `console.listen` until `shutdown`.
+///
+/// # Errors
+/// `Wrong`: an address that cannot be listened at.
+pub async fn serve(rooms: Rooms, listen: SocketAddr, shutdown: Shutdown) -> Result<Serving, Failure> {
+    let unavailable = |error: std::io::Error| {
+        Failure::Wrong(format!(
+            "cannot listen at {listen} for the console: {error}; is another process there? Set `console.listen` to another \
+             address, to port 0 for any free one, or to \"off\""
+        ))
+    };
+    let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
+    let address = listener.local_addr().map_err(unavailable)?;
+    let demands_login = rooms.settings.console.demands_login() || !address.ip().is_loopback();
+    let console = Arc::new(Console { rooms, demands_login, address, shutdown: shutdown.clone() });
+    let task = tokio::spawn(serving::run(listener, dispatch::router(console), shutdown, "users of the console"));
+    Ok(Serving { address, task })
+}

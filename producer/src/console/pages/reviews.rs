@@ -1,0 +1,7 @@
+//! The review list.
+
+use crate::console::route::Route;
+
+pub(super) fn routes() -> Vec<Route> {
+    Vec::new()
+}

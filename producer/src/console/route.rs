@@ -1,0 +1,193 @@
+//! The table of routes: where a thing is found, who may use it, and what it leaves in the audit.
+
+use std::{fmt, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use mlc_accounts::Role;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::{
+    call::Call,
+    error::ConsoleError,
+    reply::{Done, Raw, Reply, View},
+};
+
+/// What carries a call out.
+pub(crate) type Handler = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Reply, ConsoleError>> + Send + Sync>;
+
+/// Makes the schema of a type.
+pub(crate) type MakeSchema = fn(&mut SchemaGenerator) -> Schema;
+
+/// Where the API's paths begin.
+pub(crate) const API: &str = "/api/v1";
+
+/// How a route is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Looks; changes nothing.
+    Get,
+    /// Acts.
+    Post,
+}
+
+/// Which faces a route has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Faces {
+    /// A page, and the same as JSON under [`API`].
+    Both,
+    /// Only at its own path: assets, login, live updates.
+    Own,
+    /// Only under [`API`].
+    Api,
+}
+
+/// One thing that the console shows or does.
+#[derive(Clone)]
+pub(crate) struct Route {
+    /// How it is called.
+    pub(crate) verb: Verb,
+    /// Its path as a page, such as `/jobs/{id}`.
+    pub(crate) path: &'static str,
+    /// Where it is offered.
+    pub(crate) faces: Faces,
+    /// Who may use it; `None` = anybody, logged in or not.
+    pub(crate) needs: Option<Role>,
+    /// `PersonAction::what` of the entry that it leaves; `None` only for what changes nothing.
+    pub(crate) audits: Option<&'static str>,
+    /// One line for the API's description.
+    pub(crate) summary: &'static str,
+    /// Parameters behind the question mark.
+    pub(crate) query: Option<MakeSchema>,
+    /// What is sent.
+    pub(crate) input: Option<MakeSchema>,
+    /// What is answered.
+    pub(crate) answer: Option<MakeSchema>,
+    pub(crate) handler: Handler,
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route").field("verb", &self.verb).field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Route {
+    /// Something to look at: a page at `path`, JSON at `/api/v1` and `path`. Anybody who is logged in may.
+    pub(crate) fn show<F, A>(path: &'static str, summary: &'static str, handler: F) -> Self
+    where
+        F: Fn(Call) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<View, ConsoleError>> + Send + 'static,
+    {
+        Self::new(Verb::Get, path, summary, move |call| {
+            let view = handler(call);
+            Box::pin(async move { view.await.map(Reply::View) })
+        })
+    }
+
+    /// Something to do: a form's target at `path`, JSON at `/api/v1` and `path`. Operators may, and `audits` names the entry
+    /// that it leaves.
+    pub(crate) fn act<F, A>(path: &'static str, audits: &'static str, summary: &'static str, handler: F) -> Self
+    where
+        F: Fn(Call) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Done, ConsoleError>> + Send + 'static,
+    {
+        let mut route = Self::new(Verb::Post, path, summary, move |call| {
+            let done = handler(call);
+            Box::pin(async move { done.await.map(Reply::Done) })
+        });
+        route.needs = Some(Role::Operator);
+        route.audits = Some(audits);
+        route
+    }
+
+    /// Something that answers as it likes, at its own path only.
+    pub(crate) fn raw<F, A>(verb: Verb, path: &'static str, summary: &'static str, handler: F) -> Self
+    where
+        F: Fn(Call) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Raw, ConsoleError>> + Send + 'static,
+    {
+        let mut route = Self::new(verb, path, summary, move |call| {
+            let raw = handler(call);
+            Box::pin(async move { raw.await.map(Reply::Raw) })
+        });
+        route.faces = Faces::Own;
+        route
+    }
+
+    fn new(
+        verb: Verb,
+        path: &'static str,
+        summary: &'static str,
+        handler: impl Fn(Call) -> BoxFuture<'static, Result<Reply, ConsoleError>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            verb,
+            path,
+            faces: Faces::Both,
+            needs: Some(Role::ReadOnly),
+            audits: None,
+            summary,
+            query: None,
+            input: None,
+            answer: None,
+            handler: Arc::new(handler),
+        }
+    }
+
+    /// Another role.
+    #[must_use]
+    pub(crate) fn needs(mut self, role: Role) -> Self {
+        self.needs = Some(role);
+        self
+    }
+
+    /// Anybody, logged in or not.
+    #[must_use]
+    pub(crate) fn open(mut self) -> Self {
+        self.needs = None;
+        self
+    }
+
+    /// Only under [`API`].
+    #[must_use]
+    pub(crate) fn api_only(mut self) -> Self {
+        self.faces = Faces::Api;
+        self
+    }
+
+    /// Looking is recorded too, as when a payload is opened.
+    #[must_use]
+    pub(crate) fn audited(mut self, what: &'static str) -> Self {
+        self.audits = Some(what);
+        self
+    }
+
+    /// Its parameters behind the question mark.
+    #[must_use]
+    pub(crate) fn asks<T: JsonSchema>(mut self) -> Self {
+        self.query = Some(|generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// What is sent, as a form or as JSON.
+    #[must_use]
+    pub(crate) fn takes<T: JsonSchema>(mut self) -> Self {
+        self.input = Some(|generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// What the API answers.
+    #[must_use]
+    pub(crate) fn answers<T: JsonSchema>(mut self) -> Self {
+        self.answer = Some(|generator| generator.subschema_for::<T>());
+        self
+    }
+}
+
+/// Every route of the console.
+pub(crate) fn all() -> Vec<Route> {
+    let mut routes = super::pages::routes();
+    routes.extend(super::assets::routes());
+    routes.push(super::openapi::route());
+    routes
+}

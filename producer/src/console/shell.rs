@@ -1,0 +1,187 @@
+//! The frame around every page: navigation, search, messages, and the policy of what a browser may load.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{assets, call::Viewer, error::ConsoleError, reply::View};
+
+/// Sections of the navigation: path, name, key that goes there after `g`.
+pub(crate) const SECTIONS: [(&str, &str, &str); 9] = [
+    ("/", "Overview", "o"),
+    ("/flows", "Flows", "f"),
+    ("/jobs", "Jobs", "j"),
+    ("/dead-letters", "Dead letters", "d"),
+    ("/records", "Records", "r"),
+    ("/reviews", "Review list", "v"),
+    ("/connections", "Connections", "c"),
+    ("/budgets", "Budgets", "b"),
+    ("/audit", "Audit", "a"),
+];
+
+/// Name of the cookie that carries one message to the next page.
+const FLASH: &str = "flash";
+
+/// A whole page; with `fragment` only its content, for the live updates.
+pub(super) fn page(view: View, viewer: &Viewer, flash: Option<&str>, fragment: bool) -> Response {
+    let (title, section) = (view.title.clone(), view.section);
+    let content = view.page(viewer);
+    if fragment {
+        return html_response(StatusCode::OK, content.into_string(), None);
+    }
+    let nonce = nonce();
+    let page = frame(&title, section, Some(viewer), flash, &content, &nonce);
+    let mut response = html_response(StatusCode::OK, page.into_string(), Some(&nonce));
+    if flash.is_some() {
+        set_cookie(&mut response, &format!("{FLASH}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"));
+    }
+    response
+}
+
+/// The page of an error.
+pub(super) fn error_page(error: &ConsoleError, viewer: Option<&Viewer>) -> Response {
+    let status = error.kind.status();
+    let title = status.canonical_reason().unwrap_or("Refused");
+    let content = html! {
+        h1 { (title) }
+        p .message .error { bdi { (error.message) } }
+        p { a href="/" { "To the overview" } }
+    };
+    bare_page(status, title, viewer, &content)
+}
+
+/// A page outside the sections, such as the login.
+pub(crate) fn bare_page(status: StatusCode, title: &str, viewer: Option<&Viewer>, content: &Markup) -> Response {
+    let nonce = nonce();
+    let page = frame(title, "", viewer, None, content, &nonce);
+    html_response(status, page.into_string(), Some(&nonce))
+}
+
+/// Back to a page, with one sentence for it.
+pub(super) fn back_to(path: &str, message: &str) -> Response {
+    let mut response = redirect(path);
+    let cut: String = message.chars().take(500).collect();
+    let value = URL_SAFE_NO_PAD.encode(cut);
+    set_cookie(&mut response, &format!("{FLASH}={value}; Path=/; Max-Age=60; HttpOnly; SameSite=Strict"));
+    response
+}
+
+/// To the login, and back from there.
+pub(super) fn to_login(path: &str) -> Response {
+    let query = serde_html_form::to_string([("next", path)]).unwrap_or_default();
+    redirect(&format!("/login?{query}"))
+}
+
+/// Another page of ours, asked for anew.
+pub(crate) fn redirect(path: &str) -> Response {
+    // Only ever a path of our own: what begins with two slashes would be another host.
+    let own = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\');
+    let path = if own { path } else { "/" };
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(value) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+/// The message that the last action left.
+pub(super) fn flash_of(headers: &HeaderMap) -> Option<String> {
+    let value = cookie(headers, FLASH)?;
+    let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+}
+
+/// A cookie by its name.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|line| {
+        line.split(';')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    })
+}
+
+/// Adds a cookie.
+pub(crate) fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+fn nonce() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 18]>())
+}
+
+fn html_response(status: StatusCode, html: String, nonce: Option<&str>) -> Response {
+    let mut response = (status, Body::from(html)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if let Some(nonce) = nonce {
+        let policy = format!(
+            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; \
+             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        );
+        if let Ok(value) = HeaderValue::from_str(&policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, value);
+        }
+    }
+    response
+}
+
+fn frame(
+    title: &str,
+    section: &str,
+    viewer: Option<&Viewer>,
+    flash: Option<&str>,
+    content: &Markup,
+    nonce: &str,
+) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · ml-connector" }
+                link rel="icon" href="data:,";
+                @for path in assets::styles() { link rel="stylesheet" href=(path) nonce=(nonce); }
+                @for path in assets::scripts() { script src=(path) nonce=(nonce) defer {} }
+            }
+            body {
+                a .skip href="#main" { "Skip to the content" }
+                header .top {
+                    a .brand href="/" { "ml-connector" }
+                    @if let Some(viewer) = viewer {
+                        nav aria-label="Sections" {
+                            ul {
+                                @for (path, name, key) in SECTIONS {
+                                    li { a href=(path) data-key=(key) aria-current=[(path == section).then_some("page")] { (name) } }
+                                }
+                            }
+                        }
+                        form .search role="search" action="/records" method="get" {
+                            label .hidden for="find" { "Find a record by its key" }
+                            input #find type="search" name="key" placeholder="Record key, such as EPIC06:VEND:118" autocomplete="off" maxlength="200";
+                        }
+                        p .viewer {
+                            bdi { (viewer.person.as_str()) } " · " (viewer.role.as_str().replace('_', "-"))
+                            @if viewer.logged_in {
+                                form method="post" action="/logout" { button .quiet type="submit" { "Log out" } }
+                            }
+                        }
+                    }
+                }
+                main #main tabindex="-1" {
+                    @if let Some(flash) = flash { p .message role="status" { bdi { (flash) } } }
+                    (content)
+                }
+                (PreEscaped(assets::SHORTCUTS_DIALOG))
+            }
+        }
+    }
+}
