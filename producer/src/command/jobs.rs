@@ -91,8 +91,13 @@ async fn list(options: List, rooms: &Rooms, output: Output) -> Result<Exit, Fail
         None => None,
     };
     let filtered = lane.is_some() || options.state.is_some() || options.kind.is_some() || options.subject.is_some();
-    let filter =
-        JobFilter { lane, state: options.state.map(JobState::from), kind: options.kind, subject: options.subject };
+    let filter = JobFilter {
+        lane,
+        state: options.state.map(JobState::from),
+        kind: options.kind,
+        subject: options.subject,
+        ..JobFilter::default()
+    };
     let filter = &filter;
     let read = |page| async move { Ok(rooms.queue.jobs(filter, &page).await?) };
     let (jobs, more) = gather(options.limit, read).await?;

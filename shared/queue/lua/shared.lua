@@ -9,6 +9,7 @@ local RUNNING, WAITING, BYTES = P .. 'running', P .. 'waiting', P .. 'bytes'
 local CAPS, PAUSED, HELD = P .. 'caps', P .. 'paused', P .. 'held'
 local DEAD, RECORD, CAUSES = P .. 'dead', P .. 'dead_record', P .. 'causes'
 local DEAD_BYTES, DEAD_COUNT, REMOVED = P .. 'dead_bytes', P .. 'dead_count', P .. 'removed'
+local WORKERS, WORKER_FACTS = P .. 'workers', P .. 'worker_facts'
 local TOKEN, STATS, WAKE = P .. 'token', P .. 'stats', P .. 'wake'
 
 local CHUNK = 500        -- most arguments of one command

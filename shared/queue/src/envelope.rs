@@ -1,7 +1,8 @@
 //! A job as Redis holds it: one readable line, then the sealed payload.
 //!
 //! `1 <lane> <priority 0-2> <kind> <unique hash or -> <enqueued ms> <max attempts> <timeout ms> <kind's version>
-//! <parent id or -> <trace> <subject or ->\n<sealed bytes>`. Scripts read the first five words, people the whole line.
+//! <parent id or -> <trace> <subject or -> [<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the whole line.
+//! Only a job that was ordered for later has the last word; who does not know it reads the line without it.
 //! It never changes; what does change stands in the job's history.
 
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(crate) struct Envelope {
     pub(crate) parent: Option<String>,
     pub(crate) trace: String,
     pub(crate) subject: Option<String>,
+    /// When it could start at the earliest, where it was ordered for later.
+    pub(crate) due_ms: Option<i64>,
 }
 
 impl Envelope {
@@ -46,7 +49,7 @@ impl Envelope {
 
     pub(crate) fn head(&self) -> String {
         format!(
-            "1 {} {} {} {} {} {} {} {} {} {} {}",
+            "1 {} {} {} {} {} {} {} {} {} {} {}{}",
             self.lane,
             self.priority.digit(),
             self.kind,
@@ -58,6 +61,7 @@ impl Envelope {
             self.parent.as_deref().unwrap_or("-"),
             self.trace,
             self.subject.as_deref().map_or_else(|| "-".to_owned(), escape),
+            self.due_ms.map(|due| format!(" {due}")).unwrap_or_default(),
         )
     }
 
@@ -86,10 +90,8 @@ impl Envelope {
             version: u16::try_from(number(word("version")?, "version")?).unwrap_or(u16::MAX),
             parent: optional(word("parent")?),
             trace: word("trace")?.to_owned(),
-            subject: match word("subject")? {
-                "-" => None,
-                text => Some(unescape(text)),
-            },
+            subject: optional_word(word("subject")?),
+            due_ms: words.next().and_then(|due| due.parse().ok()),
         };
         Ok((envelope, &stored[end + 1..]))
     }
@@ -133,7 +135,7 @@ fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Spaces, control characters, `%` and a lone `-` cannot stand in a word. Cut at 200 bytes.
-fn escape(subject: &str) -> String {
+pub(crate) fn escape(subject: &str) -> String {
     if subject == "-" || subject.is_empty() {
         return if subject.is_empty() { "-".to_owned() } else { "%2d".to_owned() };
     }
@@ -152,6 +154,11 @@ fn escape(subject: &str) -> String {
         }
     }
     out
+}
+
+/// Reads what [`escape`] wrote; `-` stands for none.
+pub(crate) fn optional_word(word: &str) -> Option<String> {
+    (word != "-").then(|| unescape(word))
 }
 
 fn unescape(word: &str) -> String {
@@ -195,6 +202,7 @@ mod tests {
             parent: Some("1k9e8p0q00000abcdef".to_owned()),
             trace: "1k9e8p0q00000abcdee".to_owned(),
             subject: Some("EPIC06:VEND:17 and 99 % more".to_owned()),
+            due_ms: None,
         }
     }
 
@@ -207,12 +215,18 @@ mod tests {
         );
         let bare = Envelope { unique: None, parent: None, subject: None, ..envelope() };
         assert_eq!(bare.head(), "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee -");
+        let later = Envelope { due_ms: Some(1_763_800_060_000), ..bare };
+        assert_eq!(
+            later.head(),
+            "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - 1763800060000"
+        );
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         for subject in [None, Some("-"), Some("a b\nc%"), Some("Ümläut"), Some("plain")] {
-            let written = Envelope { subject: subject.map(str::to_owned), ..envelope() };
+            let due_ms = subject.map(|_| 1_763_800_060_000);
+            let written = Envelope { subject: subject.map(str::to_owned), due_ms, ..envelope() };
             let stored = [written.head().as_bytes(), b"\n", b"sealed\nbytes"].concat();
             let (read, sealed) = Envelope::read("x", &stored).unwrap();
             assert_eq!(read, written);

@@ -1,6 +1,7 @@
 //! What a job has been through: counts, the last attempts, the replays.
 //!
-//! Stored as `1 <attempts> <crashes> <snoozes> <replays>\n<JSON>`; the rescue script rewrites the first line only.
+//! Stored as `1 <attempts> <crashes> <snoozes> <replays>\n<JSON>`; the rescue script rewrites the first line and `due`, which
+//! therefore comes first in the JSON.
 
 use chrono::{DateTime, Utc};
 use mlc_model::Fault;
@@ -43,10 +44,14 @@ pub(crate) struct History {
     pub(crate) replayed: Vec<ReplayNote>,
     /// Why it was last put off without a failure; none after a failure, whose fault tells why, and after a replay.
     pub(crate) why: Option<String>,
+    /// When the job could start again, ms: after its last snooze, failure, rescue or replay.
+    pub(crate) due: Option<i64>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 struct Notes {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     failed: Vec<AttemptNote>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -66,11 +71,13 @@ impl History {
         let (attempts, crashes, snoozes, replays) = (count(), count(), count(), count());
         // A job that was rescued before it ever failed has `[]` here.
         let notes: Notes = serde_json::from_str(json).unwrap_or_default();
-        Self { attempts, crashes, snoozes, replays, failed: notes.failed, replayed: notes.replayed, why: notes.why }
+        let Notes { due, failed, replayed, why } = notes;
+        Self { attempts, crashes, snoozes, replays, failed, replayed, why, due }
     }
 
     pub(crate) fn write(&self) -> String {
-        let notes = Notes { failed: self.failed.clone(), replayed: self.replayed.clone(), why: self.why.clone() };
+        let (failed, replayed, why) = (self.failed.clone(), self.replayed.clone(), self.why.clone());
+        let notes = Notes { due: self.due, failed, replayed, why };
         format!(
             "1 {} {} {} {}\n{}",
             self.attempts,
@@ -106,6 +113,7 @@ impl History {
         self.crashes = 0;
         self.replays += 1;
         self.why = None;
+        self.due = Some(at.timestamp_millis());
         self.replayed.push(ReplayNote { by: by.to_owned(), at });
         let surplus = self.replayed.len().saturating_sub(REPLAYS_KEPT);
         self.replayed.drain(..surplus);
@@ -126,7 +134,7 @@ mod tests {
         history.replay(at, "lena");
         assert_eq!(
             history.write(),
-            "1 0 0 2 1\n{\"failed\":[{\"attempt\":1,\"at\":\"2025-11-22T08:26:40Z\",\"fault\":{\"kind\":\"transient\",\
+            "1 0 0 2 1\n{\"due\":1763800000000,\"failed\":[{\"attempt\":1,\"at\":\"2025-11-22T08:26:40Z\",\"fault\":{\"kind\":\"transient\",\
              \"system\":\"hubspot\",\"operation\":\"companies.batch_upsert\",\"message\":\"no answer\"}}],\
              \"replayed\":[{\"by\":\"lena\",\"at\":\"2025-11-22T08:26:40Z\"}]}"
         );
@@ -150,7 +158,9 @@ mod tests {
     #[test]
     fn a_form_from_the_rescue_script_is_read() {
         let rescued = History::read(b"1 0 2 0 0\n[]");
-        assert_eq!(rescued, History { crashes: 2, ..History::default() });
+        assert_eq!(rescued, History { crashes: 2, ..History::default() }, "by a worker of an older version");
+        let rescued = History::read(b"1 0 2 0 0\n{\"due\":1763800000000}");
+        assert_eq!(rescued, History { crashes: 2, due: Some(1_763_800_000_000), ..History::default() });
         assert_eq!(History::read(b"\xff"), History::default());
     }
 

@@ -34,6 +34,6 @@ pub use queue::{Enqueued, Queue, QueueConfig};
 pub use registry::Registry;
 pub use run::{Workers, WorkersConfig};
 pub use store::{
-    Cause, DeadFilter, DeadLetter, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing, Page, QueueStats,
-    Replayed,
+    Cause, DeadFilter, DeadLetter, Ended, EndedJob, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing,
+    PaceMinute, Page, QueueStats, Replayed, WorkerPresence,
 };

@@ -105,6 +105,8 @@ impl Order {
 
     /// The form that Redis gets. `now_ms` is Redis' time as far as we know it.
     pub(crate) fn prepare(&self, now_ms: i64, most_attempts: u32, sealer: &dyn Sealer) -> Prepared {
+        // Delays travel as durations: the clocks of this machine and of Redis need not agree.
+        let delay_ms = self.due.map_or(0, |due| (due - SystemClock.now()).num_milliseconds().max(0));
         let envelope = Envelope {
             lane: self.lane.clone(),
             priority: self.priority,
@@ -117,10 +119,9 @@ impl Order {
             parent: self.parent.clone().map(String::from),
             trace: self.trace.clone().unwrap_or_else(|| self.id.as_str().to_owned()),
             subject: self.subject.clone(),
+            due_ms: (delay_ms > 0).then_some(now_ms + delay_ms),
         };
         let bytes = envelope.seal(&self.id, &self.payload, sealer);
-        // Delays travel as durations: the clocks of this machine and of Redis need not agree.
-        let delay_ms = self.due.map_or(0, |due| (due - SystemClock.now()).num_milliseconds().max(0));
         Prepared { id: self.id.clone(), envelope, bytes, delay_ms }
     }
 }

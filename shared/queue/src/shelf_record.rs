@@ -72,6 +72,7 @@ mod tests {
             parent: None,
             trace: "t".to_owned(),
             subject: None,
+            due_ms: None,
         };
         let fault = Fault::rejected_field("vendor_to_company", "name", "vendor 17 has no name");
         let shelved = ShelfRecord::of(&envelope, 400, &fault);

@@ -31,6 +31,7 @@ verb!(EXTEND, include_str!("../lua/extend.lua"));
 verb!(REPLAY, include_str!("../lua/replay.lua"));
 verb!(DISCARD, include_str!("../lua/discard.lua"));
 verb!(LANE, include_str!("../lua/lane.lua"));
+verb!(PRESENCE, include_str!("../lua/presence.lua"));
 
 impl Verb {
     /// The start of a call; the caller adds the arguments.

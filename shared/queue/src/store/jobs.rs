@@ -94,6 +94,12 @@ pub struct JobFilter {
     pub kind: Option<String>,
     /// Only subjects that contain this text, in any case.
     pub subject: Option<String>,
+    /// Only jobs whose last failure's text contains this, in any case.
+    pub error: Option<String>,
+    /// Only this chain: the id of its first job.
+    pub trace: Option<String>,
+    /// Only this class.
+    pub priority: Option<Priority>,
 }
 
 /// Which part of a listing.
@@ -292,6 +298,12 @@ fn read_cursor(cursor: Option<&str>) -> Result<(usize, isize), QueueError> {
 fn matches(filter: &JobFilter, job: &JobView) -> bool {
     filter.lane.as_ref().is_none_or(|lane| *lane == job.lane)
         && filter.kind.as_ref().is_none_or(|kind| *kind == job.kind)
+        && filter.priority.is_none_or(|priority| priority == job.priority)
+        && filter.trace.as_ref().is_none_or(|trace| *trace == job.trace)
+        && filter
+            .error
+            .as_ref()
+            .is_none_or(|text| contains(job.failed.last().map(|note| note.fault.to_string()).as_deref(), text))
         && filter.subject.as_ref().is_none_or(|text| contains(job.subject.as_deref(), text))
 }
 

@@ -1,6 +1,9 @@
 //! Lanes: what stands in them, and their switches.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use redis::Value;
@@ -9,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Lane, Priority, Queue, QueueError,
     envelope::Envelope,
+    history::History,
     verb::{LANE, answer},
 };
 
@@ -38,8 +42,11 @@ pub struct LaneStatus {
     pub dead: u64,
     /// Bytes of waiting and running jobs in Redis.
     pub bytes: u64,
-    /// Age of the oldest ready job; `None` when none is ready.
+    /// Age of the oldest of the jobs that are next, since it was accepted; `None` when none is ready.
     pub oldest_age: Option<Duration>,
+    /// How long the job that is next could have been running: less than its age when it was ordered for later, snoozed, tried
+    /// again or replayed. `None` when none is ready.
+    pub oldest_wait: Option<Duration>,
     /// Most jobs at once; `None` = no limit.
     pub cap: Option<u32>,
     /// Stopped by a person.
@@ -53,35 +60,56 @@ pub(crate) fn stop_json(by: &str, reason: &str, at: DateTime<Utc>) -> String {
     serde_json::to_string(&stop).unwrap_or_else(|_| "{}".to_owned())
 }
 
-fn read_stop(stored: Option<Vec<u8>>) -> Option<LaneStop> {
-    let stored = stored?;
+fn read_stop(stored: &[u8]) -> LaneStop {
     // A switch that cannot be read is still a switch.
-    Some(serde_json::from_slice(&stored).unwrap_or(LaneStop {
+    serde_json::from_slice(stored).unwrap_or(LaneStop {
         by: "unknown".to_owned(),
         reason: "the reason cannot be read".to_owned(),
         at: DateTime::default(),
-    }))
+    })
+}
+
+/// Heads of lanes read per step: an envelope holds its payload.
+const HEADS: usize = 200;
+
+/// One field per lane each, but for the last, which has one per lane and kind of fault.
+const LANE_HASHES: [&str; 7] = ["bytes", "waiting", "running", "caps", "paused", "held", "dead_count"];
+
+type Counts = HashMap<String, i64>;
+type Switches = HashMap<String, Vec<u8>>;
+/// What stands in [`LANE_HASHES`].
+type LaneFacts = (Counts, Counts, Counts, Counts, Switches, Switches, Counts);
+
+/// Fields of `dead_count` have the fault's kind behind the lane.
+fn lane_of(field: &str) -> &str {
+    field.split('|').next().unwrap_or_default()
+}
+
+/// The head of a lane.
+#[derive(Debug, Clone, Copy)]
+struct Oldest {
+    accepted_ms: i64,
+    could_start_ms: i64,
 }
 
 impl Queue {
-    /// Every lane that was ever used, by name.
+    /// Every lane that was ever used, by name. Costs three round trips, whatever the number of lanes.
     ///
     /// # Errors
     /// [`QueueError::Redis`].
     pub async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
         let mut pipe = redis::pipe();
-        for hash in ["bytes", "caps", "paused", "held", "dead_count"] {
-            pipe.hkeys(self.keys().key(hash));
+        for hash in LANE_HASHES {
+            pipe.hgetall(self.keys().key(hash));
         }
-        let fields: Vec<Vec<String>> = pipe.query_async(&mut self.connection()).await?;
-        // Fields of `dead_count` have the fault's kind behind the lane.
-        let name = |field: String| field.split('|').next().unwrap_or_default().to_owned();
-        let names: BTreeSet<String> = fields.into_iter().flatten().map(name).collect();
-        let mut lanes = Vec::with_capacity(names.len());
-        for name in names {
-            lanes.push(self.lane(&Lane::parse(&name)?).await?);
-        }
-        Ok(lanes)
+        let facts: LaneFacts = pipe.query_async(&mut self.connection()).await?;
+        let (bytes, _, _, caps, paused, held, dead) = &facts;
+        let dead = dead.keys().map(|field| lane_of(field));
+        let stopped = paused.keys().chain(held.keys()).map(String::as_str);
+        let names = bytes.keys().chain(caps.keys()).map(String::as_str).chain(stopped).chain(dead);
+        let names: BTreeSet<&str> = names.collect();
+        let lanes = names.into_iter().map(Lane::parse).collect::<Result<Vec<Lane>, _>>()?;
+        self.statuses(lanes, &facts).await
     }
 
     /// One lane; one that was never used is empty.
@@ -89,59 +117,86 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Redis`].
     pub async fn lane(&self, lane: &Lane) -> Result<LaneStatus, QueueError> {
-        let (keys, name) = (self.keys(), lane.as_str());
         let mut pipe = redis::pipe();
-        for priority in Priority::ALL {
-            pipe.llen(keys.ready(name, priority.digit()));
+        for hash in LANE_HASHES {
+            pipe.hgetall(self.keys().key(hash));
         }
-        for priority in Priority::ALL {
-            pipe.lindex(keys.ready(name, priority.digit()), 0);
-        }
-        for hash in ["waiting", "running", "bytes", "caps", "paused", "held"] {
-            pipe.hget(keys.key(hash), name);
-        }
-        pipe.hgetall(keys.key("dead_count"));
-        let mut reply = pipe.query_async::<Vec<Value>>(&mut self.connection()).await?.into_iter();
-        let mut next = || reply.next().unwrap_or(Value::Nil);
-        let mut ready = 0;
-        for _ in Priority::ALL {
-            ready += count(&next());
-        }
-        let heads: Vec<String> = (0..3).filter_map(|_| answer::text(next()).ok()).collect();
-        let (delayed, running, bytes) = (count(&next()), count(&next()), count(&next()));
-        let cap = answer::int(&next()).ok().and_then(|n| u32::try_from(n).ok());
-        let (paused, held) = (read_stop(answer::bytes(next())), read_stop(answer::bytes(next())));
-        let counts: std::collections::HashMap<String, i64> = redis::from_redis_value(next()).unwrap_or_default();
-        let mine = |(field, n): (&String, &i64)| (field.split('|').next() == Some(name)).then_some(*n);
-        let dead = counts.iter().filter_map(mine).sum::<i64>();
-        Ok(LaneStatus {
-            lane: lane.clone(),
-            ready,
-            delayed,
-            running,
-            dead: u64::try_from(dead).unwrap_or(0),
-            bytes,
-            oldest_age: self.oldest_age(&heads).await?,
-            cap,
-            paused,
-            held,
-        })
+        let facts: LaneFacts = pipe.query_async(&mut self.connection()).await?;
+        let statuses = self.statuses(vec![lane.clone()], &facts).await?;
+        statuses.into_iter().next().ok_or_else(|| QueueError::Answer("nothing about a lane".to_owned()))
     }
 
-    async fn oldest_age(&self, ids: &[String]) -> Result<Option<Duration>, QueueError> {
-        if ids.is_empty() {
-            return Ok(None);
+    async fn statuses(&self, lanes: Vec<Lane>, facts: &LaneFacts) -> Result<Vec<LaneStatus>, QueueError> {
+        if lanes.is_empty() {
+            return Ok(Vec::new());
         }
-        let mut command = redis::cmd("HMGET");
-        command.arg(self.keys().key("job")).arg(ids);
-        let stored: Vec<Option<Vec<u8>>> = command.query_async(&mut self.connection()).await?;
-        let oldest = stored
-            .iter()
-            .flatten()
-            .filter_map(|bytes| Envelope::read("", bytes).ok())
-            .map(|(envelope, _)| envelope.enqueued_ms)
-            .min();
-        Ok(oldest.map(|at| Duration::from_millis(u64::try_from(self.now_ms() - at).unwrap_or(0))))
+        let mut pipe = redis::pipe();
+        for lane in &lanes {
+            for priority in Priority::ALL {
+                let key = self.keys().ready(lane.as_str(), priority.digit());
+                pipe.llen(&key).lindex(&key, 0);
+            }
+        }
+        let lists = pipe.query_async::<Vec<Value>>(&mut self.connection()).await?;
+        let (mut ready, mut heads) = (Vec::with_capacity(lanes.len()), Vec::new());
+        for (place, lists) in lists.chunks(2 * Priority::ALL.len()).enumerate() {
+            ready.push(lists.iter().step_by(2).map(count).sum::<u64>());
+            let first = lists.iter().skip(1).step_by(2).filter_map(|id| answer::text(id.clone()).ok());
+            heads.extend(first.map(|id| (place, id)));
+        }
+        let oldest = self.oldest(&heads).await?;
+        let (bytes, waiting, running, caps, paused, held, dead) = facts;
+        let mut letters: Counts = HashMap::new();
+        for (name, n) in dead {
+            *letters.entry(lane_of(name).to_owned()).or_default() += n;
+        }
+        let now = self.now_ms();
+        let age = |at: Option<i64>| at.map(|at| Duration::from_millis(u64::try_from(now - at).unwrap_or(0)));
+        let status = |(place, (lane, ready)): (usize, (Lane, u64))| {
+            let name = lane.as_str();
+            let oldest = oldest.get(&place).copied();
+            LaneStatus {
+                ready,
+                delayed: field(waiting, name),
+                running: field(running, name),
+                dead: field(&letters, name),
+                bytes: field(bytes, name),
+                oldest_age: age(oldest.map(|oldest| oldest.accepted_ms)),
+                oldest_wait: age(oldest.map(|oldest| oldest.could_start_ms)),
+                cap: caps.get(name).and_then(|n| u32::try_from(*n).ok()),
+                paused: paused.get(name).map(|stored| read_stop(stored)),
+                held: held.get(name).map(|stored| read_stop(stored)),
+                lane,
+            }
+        };
+        Ok(lanes.into_iter().zip(ready).enumerate().map(status).collect())
+    }
+
+    /// Since when the oldest of the jobs that are next in a lane waits, by the lane's place.
+    async fn oldest(&self, heads: &[(usize, String)]) -> Result<HashMap<usize, Oldest>, QueueError> {
+        let mut oldest: HashMap<usize, Oldest> = HashMap::new();
+        for heads in heads.chunks(HEADS) {
+            let ids: Vec<String> = heads.iter().map(|(_, id)| id.clone()).collect();
+            let bodies = self.bodies(&ids).await?;
+            for ((place, id), (stored, history)) in heads.iter().zip(bodies) {
+                let Some(Ok((envelope, _))) = stored.as_deref().map(|stored| Envelope::read(id, stored)) else {
+                    continue;
+                };
+                let due = history.as_deref().map(History::read).and_then(|history| history.due);
+                let head = Oldest {
+                    accepted_ms: envelope.enqueued_ms,
+                    could_start_ms: due.or(envelope.due_ms).unwrap_or(envelope.enqueued_ms),
+                };
+                oldest
+                    .entry(*place)
+                    .and_modify(|known| {
+                        known.accepted_ms = known.accepted_ms.min(head.accepted_ms);
+                        known.could_start_ms = known.could_start_ms.min(head.could_start_ms);
+                    })
+                    .or_insert(head);
+            }
+        }
+        Ok(oldest)
     }
 
     /// Bytes of the lane's waiting and running jobs: what backpressure looks at.
@@ -196,6 +251,10 @@ impl Queue {
         command.arg(verb).arg(lane.as_str()).arg(value);
         Ok(answer::int(&LANE.call(&mut self.connection(), &command).await?)? > 0)
     }
+}
+
+fn field(counts: &Counts, lane: &str) -> u64 {
+    counts.get(lane).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0)
 }
 
 fn count(value: &Value) -> u64 {

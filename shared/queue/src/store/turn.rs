@@ -347,6 +347,7 @@ fn nameless_ticket(id: &str, token: u64, lane: &Value, bytes: usize) -> Result<T
         parent: None,
         trace: id.to_owned(),
         subject: None,
+        due_ms: None,
     };
     Ok(Ticket { id: JobId::parse(id)?, token, envelope, bytes, history: None })
 }
