@@ -1,6 +1,6 @@
 //! Section `[connections.<name>]` with `system = "adobe"`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -45,6 +45,9 @@ pub struct AdobeConnection {
     /// What the shop may post to `/webhooks/adobe/<name>`. Default: nothing, the address does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookEndpoint>,
+    /// Addresses under which people see a record there, by what it is, with `{id}`, `{key}`, `{number}`, `{company}`. Default: none.
+    #[serde(default)]
+    pub screens: BTreeMap<String, String>,
 }
 
 /// Which of Adobe's two systems it is.

@@ -16,6 +16,7 @@ use super::{
     option_checks::check_options,
     process_checks::{check_file, check_level, check_ports, check_redis},
     reading::Reading,
+    screens::check_screens,
 };
 
 /// Company properties that hold something else than a key. First ours, then HubSpot's.
@@ -72,7 +73,7 @@ pub(super) fn check(settings: &Settings, reading: &mut Reading<'_>, now: DateTim
 }
 
 fn check_processes(settings: &Settings, reading: &mut Reading<'_>) {
-    let Settings { redis, queue, worker, producer, console, log, retry, .. } = settings;
+    let Settings { redis, queue, worker, producer, console, audit, log, retry, .. } = settings;
     check_redis(&redis.url, reading);
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
     if redis.namespace.is_empty() || redis.namespace.len() > 32 || !redis.namespace.chars().all(good) {
@@ -89,6 +90,7 @@ fn check_processes(settings: &Settings, reading: &mut Reading<'_>) {
     span(reading, &["worker", "ready_within"], worker.ready_within, 5 * SECOND, 10 * MINUTE);
     span(reading, &["producer", "lease"], producer.lease, 2 * SECOND, 5 * MINUTE);
     span(reading, &["console", "session"], console.session, 5 * MINUTE, 30 * DAY);
+    range(reading, &["audit", "exchanges"], audit.exchanges, 0, 10_000_000);
     span(reading, &["retry", "base"], retry.base, 10 * MS, 10 * MINUTE);
     span(reading, &["retry", "cap"], retry.cap, retry.base, DAY);
     span(reading, &["retry", "unsettled"], retry.unsettled, Duration::ZERO, HOUR);
@@ -103,6 +105,7 @@ fn check_processes(settings: &Settings, reading: &mut Reading<'_>) {
 
 fn check_connection(id: &ConnectionId, connection: &Connection, reading: &mut Reading<'_>) {
     let at = |key: &'static str| ["connections", id.as_str(), key];
+    check_screens(id, connection.screens(), reading);
     match connection {
         Connection::Epicor(epicor) => {
             check_url(reading, &at("base_url"), &epicor.base_url);

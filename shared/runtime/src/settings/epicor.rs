@@ -63,6 +63,9 @@ pub struct EpicorConnection {
     /// Requests per second over all workers. Default: no limit beyond `concurrency`; above 0, at most 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<f64>,
+    /// Addresses under which people see a record there, by what it is, with `{id}`, `{key}`, `{number}`, `{company}`. Default: none.
+    #[serde(default)]
+    pub screens: BTreeMap<String, String>,
 }
 
 /// How to log in at Epicor. Written as `"basic"`, `"token_resource"` or `{ oauth2 = { token_url = "…" } }`.

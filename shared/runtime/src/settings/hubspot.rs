@@ -1,6 +1,6 @@
 //! Section `[connections.<name>]` with `system = "hubspot"`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -31,6 +31,8 @@ pub struct HubspotConnection {
     /// Also set HubSpot's own company property `type` to `VENDOR` for vendors, besides our classification. It has no option for
     /// customers. Default true.
     pub set_builtin_type: bool,
+    /// Addresses under which people see a record there, by what it is, with `{id}`, `{key}`, `{number}`, `{company}`. Default: none.
+    pub screens: BTreeMap<String, String>,
 }
 
 impl Default for HubspotConnection {
@@ -44,6 +46,7 @@ impl Default for HubspotConnection {
             concurrency: 8,
             timeout: Duration::from_secs(30),
             set_builtin_type: true,
+            screens: BTreeMap::new(),
         }
     }
 }

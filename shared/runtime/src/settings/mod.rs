@@ -6,6 +6,7 @@
 
 mod adobe;
 mod adobe_checks;
+mod audit;
 mod bounds;
 mod checks;
 mod console;
@@ -30,6 +31,7 @@ mod queue;
 mod reading;
 mod redis;
 mod retry;
+mod screens;
 mod vault;
 mod wording;
 mod worker;
@@ -40,6 +42,7 @@ use mlc_model::{Clock as _, ConnectionId, FlowId, SystemClock};
 use serde::Serialize;
 
 pub use adobe::{AdobeConnection, AdobeEdition, AdobeIms, WebhookEndpoint, WebhookScheme};
+pub use audit::AuditSettings;
 pub use console::{ConsoleLogin, ConsoleSettings};
 pub use epicor::{
     CHANGE_ENTITIES, ChangeFieldSetting, ChangeModeSetting, EpicorAuth, EpicorConnection, EpicorLicense, EpicorOauth2,
@@ -58,6 +61,7 @@ pub use producer::ProducerSettings;
 pub use queue::QueueSettings;
 pub use redis::RedisSettings;
 pub use retry::RetrySettings;
+pub use screens::{SCREENS, ScreenOf};
 pub use vault::VaultSettings;
 pub use worker::WorkerSettings;
 
@@ -74,6 +78,8 @@ pub struct Settings {
     pub producer: ProducerSettings,
     /// The console.
     pub console: ConsoleSettings,
+    /// What is kept about records beside the trail.
+    pub audit: AuditSettings,
     /// Where the keys come from.
     pub vault: VaultSettings,
     /// Log lines.
@@ -121,6 +127,15 @@ impl Connection {
     /// The connection, when it is one to Adobe Commerce.
     pub fn as_adobe(&self) -> Option<&AdobeConnection> {
         if let Self::Adobe(connection) = self { Some(connection) } else { None }
+    }
+
+    /// Addresses under which the system shows records to people, by what they are: see [`SCREENS`] and [`ScreenOf::address`].
+    pub fn screens(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Epicor(connection) => &connection.screens,
+            Self::Hubspot(connection) => &connection.screens,
+            Self::Adobe(connection) => &connection.screens,
+        }
     }
 
     /// Requests in flight at once over all workers.

@@ -18,8 +18,8 @@ use super::{
     wording::{in_words, kind_of, problem_of},
 };
 
-const SECTIONS: [&str; 10] =
-    ["redis", "queue", "worker", "producer", "console", "vault", "log", "retry", "connections", "flows"];
+const SECTIONS: [&str; 11] =
+    ["redis", "queue", "worker", "producer", "console", "audit", "vault", "log", "retry", "connections", "flows"];
 const SYSTEMS: [&str; 3] = ["epicor", "hubspot", "adobe"];
 /// Keys that somebody who wants to write a secret would use.
 const SECRETS: [&str; 15] = [
@@ -68,6 +68,7 @@ impl<'a> Reading<'a> {
             worker: self.section("worker"),
             producer: self.section("producer"),
             console: self.section("console"),
+            audit: self.section("audit"),
             vault: self.section("vault"),
             log: self.section("log"),
             retry: self.section("retry"),

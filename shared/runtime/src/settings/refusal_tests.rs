@@ -155,3 +155,15 @@ fn a_value_of_the_wrong_kind_is_told_in_words_for_people() {
     refused("#flow", "contacts = \"yes\"", key, "is a text, expected true or false");
     refused("#epicor", "auth = 5", "connections.epicor-main.auth", "expected");
 }
+
+#[test]
+fn a_screen_that_is_no_web_address_is_refused() {
+    let place = "#hubspot";
+    let key = "connections.hubspot-main.screens.vendors";
+    refused(place, "screens = { vendors = \"javascript:alert({id})\" }", key, "is no web address");
+    refused(place, "screens = { vendors = \"https://{id}.example.com/\" }", key, "leaves its host open");
+    refused(place, "screens = { vendors = \"https://example.com/{name}\" }", key, "a placeholder that nobody fills in");
+    let unknown = "connections.hubspot-main.screens.firms";
+    refused(place, "screens = { firms = \"https://example.com/{id}\" }", unknown, "nothing that a screen is asked for");
+    with(place, "screens = { vendors = \"https://app.hubspot.com/contacts/1/record/0-2/{id}\" }").unwrap();
+}

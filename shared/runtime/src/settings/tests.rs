@@ -85,6 +85,8 @@ fn the_example_file_and_the_types_agree_both_ways() {
     same!(QueueSettings, &none, "queue");
     same!(WorkerSettings, &none, "worker");
     same!(ProducerSettings, &none, "producer");
+    same!(ConsoleSettings, &none, "console");
+    same!(AuditSettings, &none, "audit");
     same!(VaultSettings, &none, "vault");
     same!(LogSettings, &none, "log");
     same!(RetrySettings, &none, "retry");
