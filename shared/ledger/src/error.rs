@@ -16,6 +16,9 @@ pub enum LedgerError {
     /// No such item on the review list: never given out, or decided so long ago that it was dropped.
     #[error("item {0} is not on the review list")]
     NoSuchReview(ReviewId),
+    /// A list that is gone on with from a place that it never gave.
+    #[error("this is no place in the list of people's actions: begin again")]
+    NoSuchPlace,
     /// A window that would read nothing or everything by mistake.
     #[error(transparent)]
     InvalidWindow(#[from] InvalidWindow),
@@ -50,9 +53,10 @@ impl From<LedgerError> for Fault {
     fn from(error: LedgerError) -> Self {
         let (kind, system) = match &error {
             LedgerError::Redis(_) => (FaultKind::Transient, System::Redis),
-            LedgerError::TooLong { .. } | LedgerError::NoSuchWindow(_) | LedgerError::NoSuchReview(_) => {
-                (FaultKind::Rejected, System::Connector)
-            }
+            LedgerError::TooLong { .. }
+            | LedgerError::NoSuchWindow(_)
+            | LedgerError::NoSuchReview(_)
+            | LedgerError::NoSuchPlace => (FaultKind::Rejected, System::Connector),
             LedgerError::InvalidWindow(_) | LedgerError::Unreadable { .. } => (FaultKind::Defect, System::Connector),
         };
         Fault::new(kind, system, "ledger", error.to_string())

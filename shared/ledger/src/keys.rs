@@ -43,9 +43,19 @@ impl FlowKeys {
         format!("{}:audit", self.tag)
     }
 
-    /// HASH of counters and single values: `audit_records`, `windows`, `last_tick`, `epoch:<entity>`.
+    /// HASH of counters and single values: `audit_records`, `exchanges`, `windows`, `last_tick`, `epoch:<entity>`.
     pub(crate) fn meta(&self) -> String {
         format!("{}:meta", self.tag)
+    }
+
+    /// HASH record key -> its last exchange, sealed. Bounded by the settings: those longest untouched go.
+    pub(crate) fn exchanges(&self) -> String {
+        format!("{}:exchanges", self.tag)
+    }
+
+    /// ZSET of the keys in [`Self::exchanges`], scored by the counter `exchanges`: which one goes first.
+    pub(crate) fn exchange_order(&self) -> String {
+        format!("{}:exchanges:order", self.tag)
     }
 
     /// Prefix of [`Self::window`], for the script that chooses the number.

@@ -19,6 +19,8 @@ use crate::{
 pub const DEFAULT_AUDIT_RECORDS: u64 = 5_000_000;
 /// Decided items kept on the review list unless set otherwise. An open one is never dropped.
 pub const DECIDED_REVIEWS_KEPT: u64 = 100_000;
+/// Records per flow whose last exchange is kept, unless set otherwise.
+pub const EXCHANGES_KEPT: u64 = 20_000;
 /// Windows kept per flow. An open window is never dropped.
 pub const WINDOWS_KEPT: u32 = 10_000;
 
@@ -28,6 +30,7 @@ pub struct Ledger {
     handle: RedisHandle,
     pub(crate) audit_records: u64,
     pub(crate) decided_reviews: u64,
+    pub(crate) exchanges: u64,
     without_waitaof: Arc<AtomicBool>,
 }
 
@@ -47,6 +50,7 @@ impl Ledger {
             handle,
             audit_records: DEFAULT_AUDIT_RECORDS,
             decided_reviews: DECIDED_REVIEWS_KEPT,
+            exchanges: EXCHANGES_KEPT,
             without_waitaof: Arc::default(),
         }
     }
@@ -62,6 +66,13 @@ impl Ledger {
     #[must_use]
     pub fn keep_decided_reviews(mut self, items: u64) -> Self {
         self.decided_reviews = items.max(10);
+        self
+    }
+
+    /// Keeps the last exchange of this many records per flow. With 0 nothing is kept, and what was goes bit by bit.
+    #[must_use]
+    pub fn keep_exchanges_of(mut self, records: u64) -> Self {
+        self.exchanges = records;
         self
     }
 

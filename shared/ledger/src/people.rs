@@ -1,13 +1,19 @@
 //! What people did: who paused, replayed, discarded, reset.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Utc};
-use redis::streams::StreamRangeReply;
+use redis::streams::{StreamId, StreamRangeReply};
 use serde::{Deserialize, Serialize};
 
-use crate::{Ledger, LedgerError, keys};
+use crate::{AuditId, Ledger, LedgerError, keys};
 
 /// About this many actions are kept.
 pub(crate) const ACTIONS_KEPT: u32 = 100_000;
+/// Actions per read.
+const PER_READ: usize = 500;
+/// A search that found too little goes on in another call after this time.
+const LONGEST_SEARCH: Duration = Duration::from_millis(60);
 
 /// Something a person did. Holds no secret and no personal data beyond the login name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +42,32 @@ pub struct ActionEntry {
     /// The action.
     #[serde(flatten)]
     pub action: PersonAction,
+}
+
+/// Which actions. Texts are looked for anywhere in their field, in any case; all that are given must be there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ActionFilter {
+    /// Who did it.
+    pub who: Option<String>,
+    /// What was done, such as `dead_letters`.
+    pub what: Option<String>,
+    /// What it was done to.
+    pub subject: Option<String>,
+}
+
+impl ActionFilter {
+    fn lowered(&self) -> Self {
+        let lowered = |text: &Option<String>| text.as_deref().map(str::to_lowercase);
+        Self { who: lowered(&self.who), what: lowered(&self.what), subject: lowered(&self.subject) }
+    }
+
+    /// For a filter in lower case.
+    fn matches(&self, action: &PersonAction) -> bool {
+        let has = |wanted: &Option<String>, text: &str| {
+            wanted.as_deref().is_none_or(|wanted| text.to_lowercase().contains(wanted))
+        };
+        has(&self.who, &action.who) && has(&self.what, &action.what) && has(&self.subject, &action.subject)
+    }
 }
 
 impl Ledger {
@@ -71,12 +103,60 @@ impl Ledger {
             .arg(limit.max(1))
             .query_async(&mut self.connection())
             .await?;
-        let read = |stored: &redis::streams::StreamId| {
-            let json: String = stored.get("a").unwrap_or_default();
-            let action =
-                serde_json::from_str(&json).map_err(|error| LedgerError::unreadable("person's action", error))?;
-            Ok(ActionEntry { id: stored.id.clone(), action })
-        };
         reply.ids.iter().take(limit).map(read).collect()
     }
+
+    /// What people did, as `filter` says, newest first: at most `limit`, and the place after which the next part begins; `None` when there
+    /// is no more. A search among very many actions stops after a while with fewer, or none, and a place to go on from.
+    ///
+    /// # Errors
+    /// `NoSuchPlace` for an `after` that this never gave; `Redis`, or `Unreadable`.
+    pub async fn actions(
+        &self,
+        filter: &ActionFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<ActionEntry>, Option<String>), LedgerError> {
+        let begun = Instant::now();
+        let mut end = match after.map(AuditId::parse) {
+            None => "+".to_owned(),
+            Some(Ok(place)) => format!("({place}"),
+            Some(Err(_)) => return Err(LedgerError::NoSuchPlace),
+        };
+        let (limit, wanted) = (limit.max(1), filter.lowered());
+        let mut found = Vec::new();
+        loop {
+            let reply: StreamRangeReply = redis::cmd("XREVRANGE")
+                .arg(keys::actions(self.namespace()))
+                .arg(&end)
+                .arg("-")
+                .arg("COUNT")
+                .arg(PER_READ)
+                .query_async(&mut self.connection())
+                .await?;
+            let read_all = reply.ids.len() < PER_READ;
+            for (at, stored) in reply.ids.iter().enumerate() {
+                let entry = read(stored)?;
+                if wanted.matches(&entry.action) {
+                    found.push(entry);
+                }
+                if found.len() == limit {
+                    let more = !read_all || at + 1 < reply.ids.len();
+                    return Ok((found, more.then(|| stored.id.clone())));
+                }
+            }
+            let last = reply.ids.last().filter(|_| !read_all);
+            let Some(last) = last else { return Ok((found, None)) };
+            if begun.elapsed() >= LONGEST_SEARCH {
+                return Ok((found, Some(last.id.clone())));
+            }
+            end = format!("({}", last.id);
+        }
+    }
+}
+
+fn read(stored: &StreamId) -> Result<ActionEntry, LedgerError> {
+    let json: String = stored.get("a").unwrap_or_default();
+    let action = serde_json::from_str(&json).map_err(|error| LedgerError::unreadable("person's action", error))?;
+    Ok(ActionEntry { id: stored.id.clone(), action })
 }

@@ -25,6 +25,7 @@ script!(RECORD_PAGE: "row.lua", "record_page.lua");
 script!(CLOSE_WINDOW: "row.lua", "close_window.lua");
 script!(ABANDON_WINDOW: "abandon_window.lua");
 script!(RESET_CHECKPOINT: "row.lua", "audit.lua", "reset_checkpoint.lua");
+script!(KEEP_EXCHANGES: "keep_exchanges.lua");
 script!(KEEP_IF: "keep_if.lua");
 script!(RAISE_REVIEW: "review.lua", "raise_review.lua");
 script!(DECIDE_REVIEW: "review.lua", "decide_review.lua");

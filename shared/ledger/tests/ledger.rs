@@ -1,8 +1,12 @@
 //! The ledger on a real Redis of its own.
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
+#[path = "ledger/exchanges.rs"]
+mod exchanges;
 #[path = "ledger/kept.rs"]
 mod kept;
+#[path = "ledger/people.rs"]
+mod people;
 #[path = "ledger/records.rs"]
 mod records;
 #[path = "ledger/reviews.rs"]

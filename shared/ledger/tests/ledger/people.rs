@@ -1,0 +1,102 @@
+use mlc_ledger::{ActionFilter, LedgerError, PersonAction};
+
+use crate::server::{Server, at};
+
+fn action(number: i64, who: &str, what: &str, subject: &str) -> PersonAction {
+    let json = serde_json::json!({ "who": who, "what": what, "subject": subject, "at": at(number) });
+    serde_json::from_value(json).unwrap()
+}
+
+fn subject(text: &str) -> ActionFilter {
+    ActionFilter { subject: Some(text.to_owned()), ..ActionFilter::default() }
+}
+
+#[tokio::test]
+async fn pages_of_actions_meet_without_gap_or_repetition() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    for number in 0..25 {
+        ledger.record_action(&action(number, "lena", "jobs.replay", &format!("job {number}"))).await.unwrap();
+    }
+    let (mut subjects, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = ledger.actions(&ActionFilter::default(), after.as_deref(), 10).await.unwrap();
+        subjects.extend(page.into_iter().map(|entry| entry.action.subject));
+        match next {
+            Some(place) => after = Some(place),
+            None => break,
+        }
+    }
+    assert_eq!(subjects, (0..25).rev().map(|number| format!("job {number}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_page_that_ends_with_the_last_action_has_none_after_it() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    for number in 0..10 {
+        ledger.record_action(&action(number, "lena", "jobs.replay", "job")).await.unwrap();
+    }
+    let (page, next) = ledger.actions(&ActionFilter::default(), None, 10).await.unwrap();
+    assert_eq!((page.len(), next), (10, None));
+}
+
+#[tokio::test]
+async fn a_filter_finds_what_it_names_in_any_case_and_nothing_else() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    for (number, who, what, about) in [
+        (0, "Lena@ops", "dead_letters.replay", "job 7"),
+        (1, "tom", "dead_letters.discard", "job 8"),
+        (2, "lena@ops", "lanes.pause", "shop-main"),
+    ] {
+        ledger.record_action(&action(number, who, what, about)).await.unwrap();
+    }
+    let found = async |who: &str, what: &str, subject: &str| {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let filter = ActionFilter { who: given(who), what: given(what), subject: given(subject) };
+        let (entries, next) = ledger.actions(&filter, None, 50).await.unwrap();
+        assert_eq!(next, None);
+        entries.into_iter().map(|entry| entry.action.what).collect::<Vec<_>>()
+    };
+    assert_eq!(found("LENA", "", "").await, ["lanes.pause", "dead_letters.replay"]);
+    assert_eq!(found("", "dead_letters", "").await, ["dead_letters.discard", "dead_letters.replay"]);
+    assert_eq!(found("lena", "dead", "job 7").await, ["dead_letters.replay"]);
+    assert!(found("tom", "lanes", "").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_search_among_very_many_finds_the_rare_one_in_bounded_steps() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    ledger.record_action(&action(0, "lena", "jobs.replay", "the needle")).await.unwrap();
+    let hay = serde_json::to_string(&action(1, "tom", "jobs.replay", "hay")).unwrap();
+    for _ in 0..20 {
+        let mut pipe = redis::pipe();
+        for _ in 0..1_000 {
+            pipe.cmd("XADD").arg("{mlcl:mlc}:actions").arg("*").arg("a").arg(&hay).ignore();
+        }
+        let () = pipe.query_async(&mut server.handle.manager.clone()).await.unwrap();
+    }
+    let (mut found, mut after, mut calls) = (Vec::new(), None, 0);
+    loop {
+        calls += 1;
+        let (page, next) = ledger.actions(&subject("needle"), after.as_deref(), 50).await.unwrap();
+        found.extend(page);
+        match next {
+            Some(place) => after = Some(place),
+            None => break,
+        }
+    }
+    assert_eq!(found.len(), 1);
+    assert!(calls <= 41, "each call goes on from where the last one ended: {calls}");
+}
+
+#[tokio::test]
+async fn a_place_that_was_never_given_is_refused() {
+    let server = Server::start().await;
+    for wrong in ["", "x", "1", "(5-0", "-"] {
+        let answer = server.ledger().actions(&ActionFilter::default(), Some(wrong), 5).await;
+        assert!(matches!(answer, Err(LedgerError::NoSuchPlace)), "{wrong}");
+    }
+}
