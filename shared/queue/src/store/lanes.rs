@@ -231,11 +231,31 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Redis`].
     pub async fn resume(&self, lane: &Lane, by: &str) -> Result<bool, QueueError> {
-        let resumed = self.switch("resume", lane, "").await?;
-        if resumed {
-            tracing::info!(connection.id = %lane, by, "Lane {lane} gives out jobs again");
+        self.open_up("resume", lane, by).await
+    }
+
+    /// Ends a person's pause; a hold stays. False when it was not paused.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`].
+    pub async fn unpause(&self, lane: &Lane, by: &str) -> Result<bool, QueueError> {
+        self.open_up("unpause", lane, by).await
+    }
+
+    /// Ends a hold; a person's pause stays. False when it was not held.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`].
+    pub async fn release(&self, lane: &Lane, by: &str) -> Result<bool, QueueError> {
+        self.open_up("release", lane, by).await
+    }
+
+    async fn open_up(&self, verb: &str, lane: &Lane, by: &str) -> Result<bool, QueueError> {
+        let changed = self.switch(verb, lane, "").await?;
+        if changed {
+            tracing::info!(connection.id = %lane, by, verb, "A switch of lane {lane} was opened");
         }
-        Ok(resumed)
+        Ok(changed)
     }
 
     /// Sets the most jobs at once; `None` = no limit.

@@ -113,6 +113,27 @@ async fn a_paused_lane_waits_and_goes_on_when_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_switch_is_opened_alone_and_jobs_go_out_when_both_are() {
+    let house = House::open().await;
+    let main = lane("main");
+    house.queue.pause(&main, "lena", "month end").await.unwrap();
+    house.queue.hold(&main, "refused").await.unwrap();
+    house.enqueue(&errands(0..2)).await;
+    house.enqueue(&[errand_in("other", 50)]).await;
+    let worker = house.work_simply(4);
+    assert!(house.queue.release(&main, "lena").await.unwrap());
+    assert!(!house.queue.release(&main, "lena").await.unwrap());
+    house.diary.wait_for(1).await;
+    let status = house.lane().await;
+    assert_eq!((status.ready, status.held.is_some(), status.paused.is_some()), (2, false, true));
+    assert!(house.queue.unpause(&main, "lena").await.unwrap());
+    assert!(!house.queue.unpause(&main, "lena").await.unwrap());
+    house.diary.wait_for(3).await;
+    worker.stop().await;
+    assert_eq!(house.diary.numbers()[0], 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_never_leases_more_jobs_than_it_may_run() {
     let house = House::open().await;
     house.enqueue(&errands(0..4000)).await;
