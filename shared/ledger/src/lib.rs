@@ -30,7 +30,7 @@ pub use keys::BUCKETS;
 pub use ledger::{DECIDED_REVIEWS_KEPT, DEFAULT_AUDIT_RECORDS, EXCHANGES_KEPT, Ledger, WINDOWS_KEPT};
 pub use people::{ActionEntry, ActionFilter, PersonAction};
 pub use records::{Delivery, Sighting, Verdict};
-pub use review::{InvalidReview, NewReview, ReviewId, ReviewItem, ReviewKind, ReviewState};
+pub use review::{InvalidReview, NewReview, ReviewFilter, ReviewId, ReviewItem, ReviewKind, ReviewState};
 pub use row::{Delivered, Row};
 pub use window::{
     CloseOutcome, CloseRequest, NewWindow, Opened, PageMark, PageMode, PageState, PassTotals, Purpose, WindowRow,

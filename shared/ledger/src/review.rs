@@ -170,6 +170,25 @@ pub struct ReviewItem {
     pub job: Option<JobId>,
 }
 
+/// Which items of the review list. Empty = all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReviewFilter {
+    /// Only those that stand here.
+    pub state: Option<ReviewState>,
+    /// Only those of this kind.
+    pub kind: Option<ReviewKind>,
+    /// Only those of this flow.
+    pub flow: Option<FlowId>,
+}
+
+impl ReviewFilter {
+    pub(crate) fn fits(&self, item: &ReviewItem) -> bool {
+        self.state.is_none_or(|state| item.state == state)
+            && self.kind.is_none_or(|kind| item.kind == kind)
+            && self.flow.as_ref().is_none_or(|flow| item.flow == *flow)
+    }
+}
+
 /// An item as the scripts give it: number, fields.
 pub(crate) type Stored = (u64, HashMap<String, String>);
 

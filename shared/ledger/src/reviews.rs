@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use mlc_model::{FlowId, RecordKey};
 
 use crate::{
-    Ledger, LedgerError, NewReview, ReviewId, ReviewItem, ReviewKind, ReviewState,
+    Ledger, LedgerError, NewReview, ReviewFilter, ReviewId, ReviewItem, ReviewKind, ReviewState,
     keys::{self, ReviewKeys},
     people::ACTIONS_KEPT,
     records::{at_most, check_length, cut},
@@ -14,6 +14,8 @@ use crate::{
 
 /// Most items per script call.
 const PER_CALL: usize = 200;
+/// Items that one search looks at.
+const SEARCH_LIMIT: usize = 2_000;
 /// Most items that [`Ledger::reviews_of`] gives.
 const OF_RECORD_LIMIT: usize = 1_000;
 /// Longest `about` in bytes.
@@ -69,28 +71,78 @@ impl Ledger {
         limit: usize,
         after: Option<ReviewId>,
     ) -> Result<Vec<ReviewItem>, LedgerError> {
-        let keys = self.review_keys();
         let mut items: Vec<ReviewItem> = Vec::new();
         let mut after = after;
         while items.len() < limit {
             let wanted = (limit - items.len()).min(PER_CALL);
-            let page: Vec<Stored> = scripts::LIST_REVIEWS
-                .key(keys.index(state.map_or("all", ReviewState::as_str)))
-                .arg(keys.item_prefix())
-                .arg(after.map_or_else(|| "+inf".to_owned(), |id| format!("({id}")))
-                .arg(wanted)
-                .invoke_async(&mut self.connection())
-                .await?;
+            let page = self.review_page(state, after, wanted).await?;
             let last = page.len() < wanted;
-            after = page.last().map(|(id, _)| ReviewId(*id));
-            for stored in page {
-                items.push(ReviewItem::read(stored)?);
-            }
+            after = page.last().map(|item| item.id);
+            items.extend(page);
             if last {
                 break;
             }
         }
         Ok(items)
+    }
+
+    /// The items that `filter` wants, newest number first: at most `limit`, and the number after which the next part begins;
+    /// `None` when there is no more. A search that finds little stops after 2,000 items, with fewer or none, and a number to
+    /// go on from.
+    ///
+    /// # Errors
+    /// `Redis`, or `Unreadable`.
+    pub async fn search_reviews(
+        &self,
+        filter: &ReviewFilter,
+        after: Option<ReviewId>,
+        limit: usize,
+    ) -> Result<(Vec<ReviewItem>, Option<ReviewId>), LedgerError> {
+        let mut items: Vec<ReviewItem> = Vec::new();
+        let limit = limit.max(1);
+        // One more than wanted tells whether there is a next part.
+        let is_sparse = filter.kind.is_some() || filter.flow.is_some();
+        let per_call = if is_sparse { PER_CALL } else { (limit + 1).min(PER_CALL) };
+        let (mut looked, mut seen) = (after, 0);
+        while seen < SEARCH_LIMIT {
+            let page = self.review_page(filter.state, looked, per_call).await?;
+            seen += page.len();
+            let is_last = page.len() < per_call;
+            for item in page {
+                looked = Some(item.id);
+                if !filter.fits(&item) {
+                    continue;
+                }
+                if items.len() == limit {
+                    let next = items.last().map(|item| item.id);
+                    return Ok((items, next));
+                }
+                items.push(item);
+            }
+            if is_last {
+                return Ok((items, None));
+            }
+        }
+        let next = if items.len() == limit { items.last().map(|item| item.id) } else { looked };
+        Ok((items, next))
+    }
+
+    /// One page of an index, newest number first.
+    async fn review_page(
+        &self,
+        state: Option<ReviewState>,
+        after: Option<ReviewId>,
+        limit: usize,
+    ) -> Result<Vec<ReviewItem>, LedgerError> {
+        let keys = self.review_keys();
+        let page: Vec<Stored> = scripts::LIST_REVIEWS
+            .key(keys.index(state.map_or("all", ReviewState::as_str)))
+            .arg(keys.item_prefix())
+            .arg(after.map_or_else(|| "+inf".to_owned(), |id| format!("({id}")))
+            .arg(limit)
+            .invoke_async(&mut self.connection())
+            .await?;
+        page.into_iter().map(ReviewItem::read).collect()
     }
 
     /// The items of one record, newest number first, at most 1,000.

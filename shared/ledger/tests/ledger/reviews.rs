@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use mlc_ledger::{
-    LedgerError, NewReview, ReviewId, ReviewItem, ReviewKind, ReviewKind::*, ReviewState, ReviewState::*,
+    LedgerError, NewReview, ReviewFilter, ReviewId, ReviewItem, ReviewKind, ReviewKind::*, ReviewState, ReviewState::*,
 };
 use mlc_model::{Fault, FaultKind, FlowId, JobId};
 
@@ -229,6 +229,41 @@ async fn pages_join_newest_first_while_items_are_raised_and_decided() {
     assert_eq!(read.len(), 300);
     assert!(read.windows(2).all(|pair| pair[0].id > pair[1].id));
     assert!(ledger.reviews(None, 0, None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_search_finds_each_item_once_and_stops_before_it_has_looked_for_long() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    for number in 1..=30 {
+        let kind = if number % 10 == 0 { Conflict } else { DebitMemo };
+        ledger.raise_review(&new(number, kind, "")).await.unwrap();
+    }
+    let search = async |filter: &ReviewFilter, limit: usize| {
+        let (mut found, mut after, mut parts) = (Vec::new(), None, 0);
+        loop {
+            let (items, next) = ledger.search_reviews(filter, after, limit).await.unwrap();
+            found.extend(ids(&items).iter().map(ToString::to_string));
+            parts += 1;
+            after = next;
+            if after.is_none() {
+                return (found, parts);
+            }
+        }
+    };
+    let all = ReviewFilter::default();
+    let (found, parts) = search(&all, 10).await;
+    let expected: Vec<String> = (1..=30).rev().map(|number: u32| number.to_string()).collect();
+    assert_eq!((found, parts), (expected, 3), "an exact end has no empty part behind it");
+    let conflicts = ReviewFilter { kind: Some(Conflict), ..all.clone() };
+    assert_eq!(search(&conflicts, 2).await, (vec!["30".to_owned(), "20".to_owned(), "10".to_owned()], 2));
+    let elsewhere = ReviewFilter { flow: Some(FlowId::parse("adobe_to_epicor::invoices").unwrap()), ..all.clone() };
+    assert_eq!(search(&elsewhere, 2).await, (Vec::new(), 1));
+    let decided = ReviewFilter { state: Some(Accepted), ..conflicts };
+    assert_eq!(search(&decided, 2).await, (Vec::new(), 1));
+    let twenty: ReviewId = "20".parse().unwrap();
+    ledger.decide_review(&twenty, Accepted, "lena", None, at(1)).await.unwrap();
+    assert_eq!(search(&decided, 2).await, (vec!["20".to_owned()], 1));
 }
 
 #[tokio::test]
