@@ -1,6 +1,10 @@
 //! The secrets of connections, sealed in Redis.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use mlc_model::{ConnectionId, Sealer as _};
@@ -66,18 +70,25 @@ impl SecretStore {
     /// # Errors
     /// [`VaultError::Redis`].
     pub async fn list(&self, connection: &ConnectionId) -> Result<Vec<SecretInfo>, VaultError> {
-        let prefix = keys::field(connection, "");
-        let mut found: Vec<SecretInfo> = self
-            .all()
-            .await?
-            .iter()
-            .filter_map(|(field, value)| {
-                let (updated_at, sealed) = split(value).unwrap_or_default();
-                let key_id = KeyRing::key_id(sealed).unwrap_or_default().to_owned();
-                field.strip_prefix(&prefix).map(|name| SecretInfo { name: name.to_owned(), updated_at, key_id })
-            })
-            .collect();
-        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(self.list_all().await?.remove(connection).unwrap_or_default())
+    }
+
+    /// What secrets all connections have, by connection and name.
+    ///
+    /// # Errors
+    /// [`VaultError::Redis`].
+    pub async fn list_all(&self) -> Result<BTreeMap<ConnectionId, Vec<SecretInfo>>, VaultError> {
+        let mut found: BTreeMap<ConnectionId, Vec<SecretInfo>> = BTreeMap::new();
+        for (field, value) in &self.all().await? {
+            let Some((connection, name)) = field.split_once('/') else { continue };
+            let Ok(connection) = ConnectionId::parse(connection) else { continue };
+            let (updated_at, sealed) = split(value).unwrap_or_default();
+            let key_id = KeyRing::key_id(sealed).unwrap_or_default().to_owned();
+            found.entry(connection).or_default().push(SecretInfo { name: name.to_owned(), updated_at, key_id });
+        }
+        for secrets in found.values_mut() {
+            secrets.sort_by(|a, b| a.name.cmp(&b.name));
+        }
         Ok(found)
     }
 
