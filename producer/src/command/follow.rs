@@ -20,9 +20,10 @@ use mlc_queue::{DeadFilter, DeadLetter, Job as _, JobFilter, JobState, JobView, 
 use mlc_runtime::settings::FlowSettings;
 use serde::Serialize;
 
-use super::{gather, lane};
+use super::gather;
 use crate::{
     Failure, Ordered, Rooms,
+    action::lane,
     output::{Output, note},
 };
 

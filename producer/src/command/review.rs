@@ -1,15 +1,13 @@
 //! `mlc review`: what only a person can decide.
 
 use clap::{Subcommand, ValueEnum};
-use mlc_flow::{Ask, Entity, PollPage, flow_kind};
-use mlc_ledger::{Action, AuditNote, ReviewId, ReviewItem, ReviewState};
-use mlc_model::{JobId, System};
-use mlc_queue::{Order, Priority};
+use mlc_ledger::ReviewState;
 use serde_json::json;
 
 use super::{Caller, limit};
 use crate::{
     Exit, Failure, Rooms,
+    action::review::{accept, decide, find},
     output::{Output, instant, or_dash},
 };
 
@@ -77,14 +75,23 @@ pub(crate) async fn run(command: Review, caller: &Caller) -> Result<Exit, Failur
     match command {
         Review::List { state, limit } => list(state, limit, &rooms, output).await,
         Review::Show { id } => show(&id, &rooms, output).await,
-        Review::Accept { id, note } => accept(&id, note.as_deref(), &rooms, output).await,
+        Review::Accept { id, note } => {
+            let (item, job) = accept(&find(&id, &rooms).await?, note.as_deref(), &rooms).await?;
+            let more = match &job {
+                Some(job) => format!("; the record is read afresh by job {job}"),
+                None => String::new(),
+            };
+            let text = format!("Accepted {} of {}{more}", item.kind, item.key);
+            output.answer(text, &json!({ "item": item, "job": job }))?;
+            Ok(Exit::Done)
+        }
         Review::Dismiss { id, note } => {
-            let item = decide(&id, ReviewState::Dismissed, Some(&note), &rooms).await?;
+            let item = decide(&find(&id, &rooms).await?, ReviewState::Dismissed, Some(&note), &rooms).await?;
             output.answer(format!("Dismissed {} of {}", item.kind, item.key), &json!({ "item": item }))?;
             Ok(Exit::Done)
         }
         Review::Reopen { id } => {
-            let item = decide(&id, ReviewState::Open, None, &rooms).await?;
+            let item = decide(&find(&id, &rooms).await?, ReviewState::Open, None, &rooms).await?;
             output.answer(format!("Reopened {} of {}", item.kind, item.key), &json!({ "item": item }))?;
             Ok(Exit::Done)
         }
@@ -133,67 +140,4 @@ async fn show(id: &str, rooms: &Rooms, output: Output) -> Result<Exit, Failure> 
     rows.extend(item.facts.iter().map(|(name, value)| [name.clone(), value.clone()]));
     output.table(["", ""], rows)?;
     Ok(Exit::Done)
-}
-
-async fn accept(id: &str, note: Option<&str>, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
-    let item = decide(id, ReviewState::Accepted, note, rooms).await?;
-    let job = go_on(&item, rooms).await?;
-    let more = match &job {
-        Some(job) => format!("; the record is read afresh by job {job}"),
-        None => String::new(),
-    };
-    output.answer(format!("Accepted {} of {}{more}", item.kind, item.key), &json!({ "item": item, "job": job }))?;
-    Ok(Exit::Done)
-}
-
-/// Orders the record anew, where it comes from Epicor. Repeating `accept` after a crash orders it again, which is harmless.
-async fn go_on(item: &ReviewItem, rooms: &Rooms) -> Result<Option<JobId>, Failure> {
-    let (flow, settings) = rooms.flow(item.flow.as_str())?;
-    let kind = flow_kind(settings.kind(&flow)).map_err(|unknown| Failure::Wrong(unknown.to_string()))?;
-    let Some((entity, row)) = mlc_epicor::Entity::of_record(&item.key) else { return Ok(None) };
-    let entity = Entity::parse(entity.as_str()).filter(|entity| kind.entities.contains(entity));
-    let (System::Epicor, Some(entity)) = (kind.source, entity) else { return Ok(None) };
-    // Without this an equal fingerprint would end the reading as unchanged.
-    rooms.ledger.unsettle(&flow, std::slice::from_ref(&item.key)).await?;
-    let poll = PollPage {
-        flow,
-        entity,
-        from: settings.from.clone(),
-        to: settings.to.clone(),
-        ask: Ask::Records { keys: vec![row.to_string()], about: Some(item.key.clone()) },
-    };
-    let order = Order::of(&poll)?.priority(Priority::Person);
-    let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await?;
-    Ok(answers.first().map(|answer| answer.id().clone()))
-}
-
-async fn decide(id: &str, state: ReviewState, note: Option<&str>, rooms: &Rooms) -> Result<ReviewItem, Failure> {
-    let id = find(id, rooms).await?.id;
-    let now = rooms.clock.now();
-    let item = rooms.ledger.decide_review(&id, state, rooms.person.as_str(), note, now).await?;
-    // The record's own trail tells too that a person decided about it.
-    let trail = AuditNote {
-        key: item.key.clone(),
-        action: Action::Reviewed,
-        version: None,
-        fingerprint: None,
-        target_id: None,
-        window: None,
-        job: None,
-        at: now,
-        detail: Some(format!("{} {} by {}", item.kind, item.state, rooms.person)),
-    };
-    rooms.ledger.note(&item.flow, &[trail]).await?;
-    Ok(item)
-}
-
-async fn find(id: &str, rooms: &Rooms) -> Result<ReviewItem, Failure> {
-    let unknown = || {
-        let id: String = id.chars().take(40).collect();
-        Failure::NothingMatched(format!(
-            "item `{id}` is not on the review list; `mlc review list --state all` shows those that are"
-        ))
-    };
-    let parsed: ReviewId = id.parse().map_err(|_| unknown())?;
-    rooms.ledger.review(&parsed).await?.ok_or_else(unknown)
 }

@@ -1,0 +1,87 @@
+//! What only a person can decide.
+
+use mlc_flow::{Ask, Entity, PollPage, flow_kind};
+use mlc_ledger::{Action, AuditNote, ReviewId, ReviewItem, ReviewState};
+use mlc_model::{JobId, System};
+use mlc_queue::{Order, Priority};
+
+use crate::{Failure, Rooms};
+
+/// Lets an item through, and orders its record to be read afresh where it comes from Epicor. Repeating it after a crash
+/// orders it again, which is harmless.
+///
+/// # Errors
+/// `Wrong` for a flow of an unknown kind, `NothingMatched` for one that is not configured any more, `Redis`: the decision
+/// itself has taken effect.
+pub(crate) async fn accept(
+    item: &ReviewItem,
+    note: Option<&str>,
+    rooms: &Rooms,
+) -> Result<(ReviewItem, Option<JobId>), Failure> {
+    let item = decide(item, ReviewState::Accepted, note, rooms).await?;
+    let job = go_on(&item, rooms).await?;
+    Ok((item, job))
+}
+
+async fn go_on(item: &ReviewItem, rooms: &Rooms) -> Result<Option<JobId>, Failure> {
+    let (flow, settings) = rooms.flow(item.flow.as_str())?;
+    let kind = flow_kind(settings.kind(&flow)).map_err(|unknown| Failure::Wrong(unknown.to_string()))?;
+    let Some((entity, row)) = mlc_epicor::Entity::of_record(&item.key) else { return Ok(None) };
+    let entity = Entity::parse(entity.as_str()).filter(|entity| kind.entities.contains(entity));
+    let (System::Epicor, Some(entity)) = (kind.source, entity) else { return Ok(None) };
+    // Without this an equal fingerprint would end the reading as unchanged.
+    rooms.ledger.unsettle(&flow, std::slice::from_ref(&item.key)).await?;
+    let poll = PollPage {
+        flow,
+        entity,
+        from: settings.from.clone(),
+        to: settings.to.clone(),
+        ask: Ask::Records { keys: vec![row.to_string()], about: Some(item.key.clone()) },
+    };
+    let order = Order::of(&poll)?.priority(Priority::Person);
+    let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await?;
+    Ok(answers.first().map(|answer| answer.id().clone()))
+}
+
+/// Records a decision: on the item and among people's actions by the ledger in one step, then in the record's own trail.
+///
+/// # Errors
+/// `NothingMatched`, `Wrong` for a note beyond 4,000 bytes, `Redis`.
+pub(crate) async fn decide(
+    item: &ReviewItem,
+    state: ReviewState,
+    note: Option<&str>,
+    rooms: &Rooms,
+) -> Result<ReviewItem, Failure> {
+    let now = rooms.clock.now();
+    let item = rooms.ledger.decide_review(&item.id, state, rooms.person.as_str(), note, now).await?;
+    // The record's own trail tells too that a person decided about it.
+    let trail = AuditNote {
+        key: item.key.clone(),
+        action: Action::Reviewed,
+        version: None,
+        fingerprint: None,
+        target_id: None,
+        window: None,
+        job: None,
+        at: now,
+        detail: Some(format!("{} {} by {}", item.kind, item.state, rooms.person)),
+    };
+    rooms.ledger.note(&item.flow, &[trail]).await?;
+    Ok(item)
+}
+
+/// The item of that number.
+///
+/// # Errors
+/// `NothingMatched`, `Redis`.
+pub(crate) async fn find(id: &str, rooms: &Rooms) -> Result<ReviewItem, Failure> {
+    let unknown = || {
+        let id: String = id.chars().take(40).collect();
+        Failure::NothingMatched(format!(
+            "item `{id}` is not on the review list; `mlc review list --state all` shows those that are"
+        ))
+    };
+    let parsed: ReviewId = id.parse().map_err(|_| unknown())?;
+    rooms.ledger.review(&parsed).await?.ok_or_else(unknown)
+}
