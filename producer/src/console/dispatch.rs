@@ -19,9 +19,10 @@ use super::{
     call::{Call, Viewer},
     error::{ConsoleError, ErrorKind},
     reply::{Done, Entry, Reply},
-    route::{API, Faces, Route, Verb, all},
+    route::{API, Faces, Handler, Route, Verb, all},
     shell,
 };
+use crate::Rooms;
 
 /// Largest body. The payload of one job is far below it.
 const BODY_BYTES: usize = 1 << 20;
@@ -163,21 +164,36 @@ async fn carry_out(
         is_json,
         headers: parts.headers,
     };
-    let reply = timeout(ANSWER_WITHIN, (route.handler)(call)).await.map_err(|_| {
+    let work = hand_over(Arc::clone(&route.handler), call, route.audits.filter(|_| !route.recorded_by_ledger), rooms);
+    match route.verb {
+        Verb::Get => work.await,
+        // Somebody who leaves before the answer must not leave a thing half done, or done without its entry.
+        Verb::Post => {
+            tokio::spawn(work).await.map_err(|_| ConsoleError::new(ErrorKind::Defect, "This was stopped."))?
+        }
+    }
+}
+
+/// The handler, then the entry that it leaves.
+async fn hand_over(
+    handler: Handler,
+    call: Call,
+    audits: Option<&'static str>,
+    rooms: Rooms,
+) -> Result<Reply, ConsoleError> {
+    let reply = timeout(ANSWER_WITHIN, handler(call)).await.map_err(|_| {
         ConsoleError::new(
             ErrorKind::Unavailable,
             "This took longer than a minute; look whether it was done before you repeat it.",
         )
     })??;
-    if let Some(what) = route.audits {
-        let entry = match &reply {
-            Reply::Done(Done { entry, .. }) => Some(entry),
-            Reply::View(view) => view.entry.as_ref(),
-            Reply::Raw(raw) => raw.entry.as_ref(),
-        };
-        if let Some(Entry { subject, before, after }) = entry {
-            rooms.record(what, subject.clone(), before.clone(), after.clone()).await?;
-        }
+    let entry = match &reply {
+        Reply::Done(Done { entry, .. }) => Some(entry),
+        Reply::View(view) => view.entry.as_ref(),
+        Reply::Raw(raw) => raw.entry.as_ref(),
+    };
+    if let (Some(what), Some(Entry { subject, before, after })) = (audits, entry) {
+        rooms.record(what, subject.clone(), before.clone(), after.clone()).await?;
     }
     Ok(reply)
 }

@@ -12,6 +12,7 @@ mod dispatch;
 mod error;
 mod openapi;
 mod pages;
+mod pings;
 mod reply;
 mod route;
 mod shell;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 
 pub use openapi::document as openapi_document;
 
+use self::pings::Pings;
 use crate::{
     Failure, Rooms,
     serving::{self, Serving},
@@ -38,6 +40,8 @@ pub(crate) struct Console {
     pub(crate) address: SocketAddr,
     /// Ends the streams of live updates.
     pub(crate) shutdown: Shutdown,
+    /// Tests of connections that were asked for here.
+    pub(crate) pings: Pings,
 }
 
 /// Serves the console at `console.listen` until `shutdown`.
@@ -54,7 +58,8 @@ pub async fn serve(rooms: Rooms, listen: SocketAddr, shutdown: Shutdown) -> Resu
     let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
     let demands_login = rooms.settings.console.demands_login() || !address.ip().is_loopback();
-    let console = Arc::new(Console { rooms, demands_login, address, shutdown: shutdown.clone() });
+    let console =
+        Arc::new(Console { rooms, demands_login, address, shutdown: shutdown.clone(), pings: Pings::default() });
     let task = tokio::spawn(serving::run(listener, dispatch::router(console), shutdown, "users of the console"));
     Ok(Serving { address, task })
 }

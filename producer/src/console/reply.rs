@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::call::Viewer;
+use crate::action::Change;
 
 /// What a handler gives back.
 #[derive(Debug)]
@@ -101,6 +102,12 @@ pub(crate) struct Entry {
     pub(crate) before: Option<String>,
     /// State after, where there is one.
     pub(crate) after: Option<String>,
+}
+
+impl From<Change> for Entry {
+    fn from(change: Change) -> Self {
+        Self { subject: change.subject, before: Some(change.before), after: Some(change.after) }
+    }
 }
 
 impl Entry {

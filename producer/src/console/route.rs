@@ -54,6 +54,8 @@ pub(crate) struct Route {
     pub(crate) needs: Option<Role>,
     /// `PersonAction::what` of the entry that it leaves; `None` only for what changes nothing.
     pub(crate) audits: Option<&'static str>,
+    /// The ledger writes that entry in the same step as the change itself, so that nobody else may write it again.
+    pub(crate) recorded_by_ledger: bool,
     /// One line for the API's description.
     pub(crate) summary: &'static str,
     /// Parameters behind the question mark.
@@ -126,6 +128,7 @@ impl Route {
             faces: Faces::Both,
             needs: Some(Role::ReadOnly),
             audits: None,
+            recorded_by_ledger: false,
             summary,
             query: None,
             input: None,
@@ -159,6 +162,13 @@ impl Route {
     #[must_use]
     pub(crate) fn audited(mut self, what: &'static str) -> Self {
         self.audits = Some(what);
+        self
+    }
+
+    /// The entry is written by the ledger, in the same step as the change itself.
+    #[must_use]
+    pub(crate) fn recorded_by_ledger(mut self) -> Self {
+        self.recorded_by_ledger = true;
         self
     }
 
