@@ -73,6 +73,8 @@ pub(crate) enum Measurement {
     Window,
     /// Webhooks per second, and the time to their answer.
     Webhooks,
+    /// The console's pages over a million jobs and a million dead letters.
+    Console,
     /// Bytes a record takes in Redis.
     Ledger,
 }

@@ -3,6 +3,7 @@
 mod alone;
 mod arguments;
 mod budget;
+mod console;
 mod control;
 mod latency;
 mod ledger;
@@ -93,6 +94,10 @@ async fn everything(arguments: &Arguments) -> anyhow::Result<()> {
             Measurement::Webhooks => (
                 "Webhooks: deliveries of 1 KiB on loopback, signed, to one `mlc produce`",
                 or_reason(webhooks::measure(&processes).await),
+            ),
+            Measurement::Console => (
+                "Console: 1,000,000 jobs, 1,000,000 dead letters, 100 lanes; pages and API of one `mlc produce` on loopback",
+                or_reason(console::measure(&processes).await),
             ),
             Measurement::Ledger => ("Ledger: memory", or_reason(ledger::measure(&processes).await)),
         };

@@ -4,6 +4,7 @@
 
 mod bad_rows;
 mod canaries;
+mod console;
 mod crashes;
 mod customers;
 mod end_state;
