@@ -35,6 +35,7 @@ local function rescue(most, poison_after, budget, poison_cause, poison_text, poi
   local rescued, poisoned = {}, {}
   if most == 0 then return rescued, poisoned end
   local expired = call('ZRANGEBYSCORE', LEASED, '-inf', NOW, 'LIMIT', 0, most)
+  local due = '{"due":' .. string.format('%d', NOW)
   for i = #expired, 1, -1 do
     local id = string.match(expired[i], '^([^:]+):')
     local envelope = call('HGET', JOB, id)
@@ -44,6 +45,10 @@ local function rescue(most, poison_after, budget, poison_cause, poison_text, poi
       local attempts, crashes, snoozes, replays, rest =
         string.match(call('HGET', HISTORY, id) or '1 0 0 0 0\n[]', '^1 (%d+) (%d+) (%d+) (%d+)\n(.*)$')
       crashes = tonumber(crashes) + 1
+      -- It could start again from now on.
+      rest = string.gsub(rest, '^%[%]$', '{}')
+      rest = string.gsub(rest, '^{"due":%d+,?', '{')
+      rest = string.gsub(rest, '^{', rest == '{}' and due or due .. ',', 1)
       call('HSET', HISTORY, id, '1 ' .. attempts .. ' ' .. crashes .. ' ' .. snoozes .. ' ' .. replays .. '\n' .. rest)
       call('HINCRBY', RUNNING, lane, -1)
       if crashes >= poison_after then
@@ -51,6 +56,7 @@ local function rescue(most, poison_after, budget, poison_cause, poison_text, poi
         call('HINCRBY', BYTES, lane, -#envelope)
         shelve(id, poison_cause, poison_text, '1 ' .. lane .. ' ' .. kind .. ' ' .. poison_cause .. ' defect ' .. size
           .. ' ' .. unique .. ' ' .. priority .. '\n' .. poison_fault, budget)
+        ended('x', id, envelope, nil)
         poisoned[#poisoned + 1] = id
         count(kind, 'poisoned', 1)
       else
@@ -122,6 +128,29 @@ local function pick(n)
   return ids, given, spans, #lanes < LANES_MAX and #leave == #lanes
 end
 
+-- When a job could start: when it was put off to, or ordered for, else when it was accepted. Nil for one that cannot be read.
+local function could_start(envelope, history)
+  local due = history and string.match(history, '^1 %d+ %d+ %d+ %d+\n{"due":(%d+)')
+  if due then return tonumber(due) end
+  local accepted, later =
+    string.match(envelope or '', '^1 %S+ %d %S+ %S+ (%d+) %d+ %d+ %d+ %S+ %S+ [^ \n]+ ?(%d*)\n')
+  return tonumber(later or '') or tonumber(accepted or '')
+end
+
+local function pace_starts(spans, envelopes, histories)
+  local i = 0
+  for s = 1, #spans, 2 do
+    local lane, got, wait = spans[s], spans[s + 1], 0
+    for j = i + 1, i + got do
+      local since = could_start(envelopes[j], histories[j])
+      if since and since < NOW then wait = wait + NOW - since end
+    end
+    i = i + got
+    pace(lane, 'started', got)
+    pace(lane, 'wait', wait)
+  end
+end
+
 -- Leases up to n jobs. Result: see turn.lua.
 local function claim(n, lease_ms, rescue_max, poison_after, budget, poison_cause, poison_text, poison_fault)
   local promoted = promote()
@@ -144,6 +173,7 @@ local function claim(n, lease_ms, rescue_max, poison_after, budget, poison_cause
     end
     envelopes = read_chunked('HMGET', JOB, ids, 1, got)
     if call('EXISTS', HISTORY) > 0 then histories = read_chunked('HMGET', HISTORY, ids, 1, got) end
+    pace_starts(spans, envelopes, histories)
   end
   local next_ms = -1
   if got < n then

@@ -7,4 +7,5 @@ local busy = taken(orders, 1, 0)
 if busy then return { 'taken', busy } end
 admit(orders)
 for i = stats, stats + stats_n - 1, 2 do call('HINCRBY', STATS, ARGV[i], ARGV[i + 1]) end
+keep_pace()
 return { 'ok', NOW }

@@ -10,15 +10,17 @@ local CAPS, PAUSED, HELD = P .. 'caps', P .. 'paused', P .. 'held'
 local DEAD, RECORD, CAUSES = P .. 'dead', P .. 'dead_record', P .. 'causes'
 local DEAD_BYTES, DEAD_COUNT, REMOVED = P .. 'dead_bytes', P .. 'dead_count', P .. 'removed'
 local WORKERS, WORKER_FACTS = P .. 'workers', P .. 'worker_facts'
+local ENDED, ENDED_COUNT = P .. 'ended', P .. 'ended_count'
 local TOKEN, STATS, WAKE = P .. 'token', P .. 'stats', P .. 'wake'
 
 local CHUNK = 500        -- most arguments of one command
 local WAKE_MAX = 16      -- most wake-ups that can lie waiting
 local SOON_MS = 2000     -- a delay shorter than the workers' slow poll must wake one of them
+local ENDED_MAX = 10000  -- ended jobs that are remembered
 
 local time = call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
-local DAY = math.floor(time[1] / 86400)
+local DAY, HOUR, MINUTE = math.floor(time[1] / 86400), math.floor(time[1] / 3600), math.floor(time[1] / 60)
 
 local cursor = 0
 local function take() cursor = cursor + 1; return ARGV[cursor] end
@@ -51,6 +53,58 @@ local function activate(lane) call('ZADD', ACTIVE, 'NX', call('GET', TOKEN) or 0
 -- The readable head of an envelope: version lane priority kind unique …
 local function head(envelope) return string.match(envelope, '^1 (%S+) (%d) (%S+) (%S+) ') end
 
+-- What happens in this call, gathered by lane and counter and written once, at the call's end, by `keep_pace`.
+-- The counters stand in this order in one string of 64-bit numbers; new ones go to the end.
+local PACE = { started = 0, wait = 1, ended = 2, run = 3, done = 4, enqueued = 5, failed = 6, snoozed = 7, dead = 8 }
+local PACE_SECS, PACE_HOUR_SECS = 7500, 36 * 86400
+local paced, paced_all = {}, {}
+
+local function pace(lane, counter, n)
+  if n == 0 then return end
+  local slot, mine = PACE[counter], paced[lane]
+  if not mine then
+    mine = {}
+    paced[lane] = mine
+  end
+  mine[slot] = (mine[slot] or 0) + n
+  paced_all[slot] = (paced_all[slot] or 0) + n
+end
+
+local function add_pace(key, sums, secs)
+  local fields, k = {}, 0
+  for slot, n in pairs(sums) do
+    fields[k + 1], fields[k + 2], fields[k + 3], fields[k + 4] = 'INCRBY', 'i64', '#' .. slot, n
+    k = k + 4
+  end
+  -- A counter that was nought until now: perhaps the string is new.
+  if call('BITFIELD', key, unpack(fields))[1] == fields[4] then call('EXPIRE', key, secs) end
+end
+
+local function keep_pace()
+  if next(paced_all) == nil then return end
+  for lane, sums in pairs(paced) do add_pace(P .. 'pace:' .. MINUTE .. ':' .. lane, sums, PACE_SECS) end
+  add_pace(P .. 'pace:' .. MINUTE, paced_all, PACE_SECS)
+  add_pace(P .. 'pace_hour:' .. HOUR, paced_all, PACE_HOUR_SECS)
+end
+
+-- Remembers jobs that came to an end: lines as in `ended.rs`, the last one ended last.
+local function keep_ended(lines, first, n)
+  if n == 0 then return end
+  chunked('LPUSH', ENDED, lines, first, n)
+  call('LTRIM', ENDED, 0, ENDED_MAX - 1)
+  call('INCRBY', ENDED_COUNT, n)
+end
+
+-- The same for one job that ends in a script, from its envelope and its history.
+local function ended(letter, id, envelope, history)
+  local lane, kind, parent, trace, subject =
+    string.match(envelope or '', '^1 (%S+) %d (%S+) %S+ %d+ %d+ %d+ %d+ (%S+) (%S+) ([^ \n]+)')
+  if not lane then return end
+  local attempts = string.match(history or '', '^1 (%d+) ') or 0
+  local words = { 1, letter, id, lane, kind, attempts, 0, 0, string.format('%d', NOW), parent, trace, subject }
+  keep_ended({ table.concat(words, ' ') }, 1, 1)
+end
+
 local function delay(member, ms)
   local lane = string.match(member, '^%a:%d:([^:]+):')
   call('ZADD', DELAYED, NOW + ms, member)
@@ -74,6 +128,7 @@ end
 -- Deletes a dead letter for good, with an entry in the stream of removals.
 local function remove(id, record, why, by, reason)
   local lane, kind, cause, _, unique = unshelve(id, record)
+  ended('c', id, call('HGET', JOB, id), call('HGET', HISTORY, id))
   call('HDEL', JOB, id)
   call('HDEL', HISTORY, id)
   if unique ~= '-' then call('HDEL', UNIQUE, unique) end
@@ -90,6 +145,7 @@ local function shelve(id, cause, cause_text, record, budget)
   call('ZADD', P .. 'dead_cause:' .. cause, NOW, id)
   call('HSET', CAUSES, cause, cause_text)
   call('HINCRBY', DEAD_COUNT, lane .. '|' .. fault, 1)
+  pace(lane, 'dead', 1)
   local total = call('INCRBY', DEAD_BYTES, size)
   local evicted = {}
   while total > budget and #evicted < 20 do
@@ -149,9 +205,13 @@ local function admit(o)
   for g = 1, #o.groups do
     local lane, priority, first, n = unpack(o.groups[g])
     chunked('RPUSH', ready(lane, priority), ARGV, first, n)
+    pace(lane, 'enqueued', n)
     activate(lane)
   end
   if #o.groups > 0 then wake() end
-  for i = o.delays, o.delays + o.delays_n - 1, 2 do delay(ARGV[i], tonumber(ARGV[i + 1])) end
+  for i = o.delays, o.delays + o.delays_n - 1, 2 do
+    delay(ARGV[i], tonumber(ARGV[i + 1]))
+    pace(string.match(ARGV[i], '^%a:%d:([^:]+):'), 'enqueued', 1)
+  end
   for i = o.bytes, o.bytes + o.bytes_n - 1, 2 do call('HINCRBY', BYTES, ARGV[i], ARGV[i + 1]) end
 end

@@ -13,4 +13,5 @@ if take() == '1' then
 end
 local claimed = false
 if n > 0 then claimed = claim(n, lease_ms, rescue_max, poison_after, budget, poison_cause, poison_text, poison_fault) end
+keep_pace()
 return { settled, claimed }

@@ -7,9 +7,11 @@
 //!    |  BLPOP + claim     | |            Report (result)               |
 //!    +------- Waiter -----+ +------------------------------------------+
 //!    +------- Renewal: extends every lease, tells the runs that lost theirs
+//!    +------- Beat: tells that this worker lives
 //! ```
 
 mod backend;
+mod beat;
 mod inbox;
 mod layers;
 mod pump;
@@ -26,6 +28,7 @@ use tracing::{info, warn};
 
 use self::{
     backend::JobBackend,
+    beat::Beat,
     inbox::Inbox,
     layers::{CatchPanic, JobService, Limits, Parallel, RunSpan},
     pump::Pump,
@@ -93,7 +96,9 @@ impl Workers {
             deadline: config.shutdown_deadline,
             stopping: stopping.clone(),
         });
-        info!(worker = %name, concurrency = config.concurrency, kinds = ?registry.kinds(), "Worker {name} takes jobs");
+        let kinds = registry.kinds();
+        let beat = Beat::start(queue.clone(), name.clone(), &kinds, config.concurrency, renewal.handle());
+        info!(worker = %name, concurrency = config.concurrency, ?kinds, "Worker {name} takes jobs");
 
         let monitor = {
             let (queue, inbox, name) = (queue, Arc::clone(&inbox), name.clone());
@@ -138,6 +143,7 @@ impl Workers {
         };
         pump.abort();
         renewal.stop();
+        beat.stop().await;
         result
     }
 }

@@ -195,8 +195,9 @@ impl Pump {
         let Report { held, end, started } = report;
         let (ticket, metrics) = (&held.ticket, &self.parts.metrics);
         let (lane, kind) = (ticket.envelope.lane.as_str(), ticket.envelope.kind.as_str());
-        if let Some(started) = started {
-            metrics.job_duration(kind, started.elapsed().as_secs_f64());
+        let took = started.map(|started| started.elapsed()).unwrap_or_default();
+        if started.is_some() {
+            metrics.job_duration(kind, took.as_secs_f64());
         }
         let step = match end {
             End::Lost => {
@@ -214,7 +215,7 @@ impl Pump {
                 rand::random(),
             ),
         };
-        self.settled.push(Settled::new(held, step, &self.parts.queue));
+        self.settled.push(Settled::new(held, step, &self.parts.queue).took(took));
     }
 
     /// Begins a turn with Redis: settles the first `batch` results and claims `n` jobs.

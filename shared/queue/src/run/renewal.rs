@@ -43,6 +43,11 @@ impl Leases {
         }
     }
 
+    /// Jobs that this process holds.
+    pub(crate) fn held(&self) -> usize {
+        self.running().len()
+    }
+
     /// Tells every run to stop and hand its job back.
     pub(crate) fn stop_all(&self) -> usize {
         let running = self.running();

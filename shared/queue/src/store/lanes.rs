@@ -13,6 +13,7 @@ use crate::{
     Lane, Priority, Queue, QueueError,
     envelope::Envelope,
     history::History,
+    store::turn::could_start,
     verb::{LANE, answer},
 };
 
@@ -182,10 +183,10 @@ impl Queue {
                 let Some(Ok((envelope, _))) = stored.as_deref().map(|stored| Envelope::read(id, stored)) else {
                     continue;
                 };
-                let due = history.as_deref().map(History::read).and_then(|history| history.due);
+                let history = history.as_deref().map(History::read);
                 let head = Oldest {
                     accepted_ms: envelope.enqueued_ms,
-                    could_start_ms: due.or(envelope.due_ms).unwrap_or(envelope.enqueued_ms),
+                    could_start_ms: could_start(&envelope, history.as_ref()),
                 };
                 oldest
                     .entry(*place)

@@ -3,12 +3,13 @@
 //! One string per minute and lane, one per minute, one per hour, each holding the counters as 64-bit numbers: a turn adds to
 //! all of them with one `BITFIELD` per string, whatever the number of its jobs. They expire by themselves.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::{Lane, Queue, QueueError};
+use super::orders::Section;
+use crate::{Lane, Queue, QueueError, policy::Step};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -72,6 +73,37 @@ impl PaceMinute {
             snoozed: slot(7),
             dead: slot(8),
         }
+    }
+}
+
+/// What the results of one turn add to the counters: a few numbers a lane, whatever the number of results.
+#[derive(Default)]
+pub(crate) struct PaceCounts<'a>(BTreeMap<(&'a str, &'static str), u64>);
+
+impl<'a> PaceCounts<'a> {
+    /// Letters are counted by the script that puts them on the shelf.
+    pub(crate) fn add(&mut self, lane: &'a str, step: &Step, run_ms: u64) {
+        let counter = match step {
+            Step::Done { .. } => Some("done"),
+            Step::Later { retry: true, .. } => Some("failed"),
+            Step::Later { .. } => Some("snoozed"),
+            Step::Shelve { .. } => None,
+            Step::Release | Step::Hold { .. } => return,
+        };
+        for (counter, n) in counter.map(|counter| (counter, 1)).into_iter().chain([("ended", 1), ("run", run_ms)]) {
+            let sum = self.0.entry((lane, counter)).or_default();
+            *sum = sum.saturating_add(n);
+        }
+    }
+
+    pub(crate) fn section(&self) -> Section {
+        let mut section = Section::default();
+        for ((lane, counter), n) in &self.0 {
+            section.push(lane);
+            section.push(counter);
+            section.push(n);
+        }
+        section
     }
 }
 

@@ -8,7 +8,13 @@ use std::{
 use mlc_model::{Fault, JobId};
 use redis::{Cmd, Value};
 
-use super::{enqueue::learn_holders, orders, orders::Section};
+use super::{
+    ended::{self, End, Ended},
+    enqueue::learn_holders,
+    orders,
+    orders::Section,
+    pace::PaceCounts,
+};
 use crate::{
     Lane, Priority, Queue, QueueError,
     envelope::Envelope,
@@ -33,6 +39,8 @@ pub(crate) struct Ticket {
     /// Size of the stored envelope.
     pub(crate) bytes: usize,
     pub(crate) history: Option<History>,
+    /// From when it could start to the claim.
+    pub(crate) waited_ms: u64,
 }
 
 impl Ticket {
@@ -72,6 +80,7 @@ pub(crate) struct Claim {
 pub(crate) struct Settled<T> {
     pub(crate) ticket: T,
     pub(crate) step: Step,
+    pub(crate) run_ms: u64,
     pub(crate) then: Vec<Prepared>,
     pub(crate) shelve: Vec<(Prepared, Fault)>,
 }
@@ -91,7 +100,13 @@ impl<T: AsRef<Ticket>> Settled<T> {
             then = std::mem::take(orders).into_iter().map(&mut prepare).collect();
             shelve = std::mem::take(refused).into_iter().map(|(order, fault)| (prepare(order), fault)).collect();
         }
-        Self { ticket, step, then, shelve }
+        Self { ticket, step, run_ms: 0, then, shelve }
+    }
+
+    /// How long the run took.
+    pub(crate) fn took(mut self, run: Duration) -> Self {
+        self.run_ms = u64::try_from(run.as_millis()).unwrap_or(u64::MAX);
+        self
     }
 }
 
@@ -203,6 +218,9 @@ impl Queue {
         let mut lanes: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
         let mut counters: BTreeMap<String, i64> = BTreeMap::new();
         let mut labels: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+        let mut pace = PaceCounts::default();
+        let mut ends = Section::default();
+        let now = self.now_ms();
         for (_, result) in results {
             let ticket = result.ticket.as_ref();
             let (id, envelope) = (ticket.id.as_str(), &ticket.envelope);
@@ -212,20 +230,28 @@ impl Queue {
             account.0 -= 1;
             *labels.entry((envelope.kind.as_str(), result.step.label())).or_default() += 1;
             let leaves = -i64::try_from(ticket.bytes).unwrap_or(0);
+            pace.add(lane, &result.step, result.run_ms);
+            let mut ended = |outcome, attempts| {
+                let (wait_ms, run_ms) = (ticket.waited_ms, result.run_ms);
+                ends.push(ended::line(id, envelope, End { outcome, attempts, wait_ms, run_ms, at_ms: now }));
+            };
             match &result.step {
                 Step::Done { .. } => {
                     account.1 += leaves;
                     done.push(id);
+                    ended(Ended::Done, ticket.history.as_ref().map_or(0, |history| history.attempts) + 1);
                     envelope.unique.iter().for_each(|key| freed.push(key));
                     if ticket.history.is_some() {
                         old.push(id);
                     }
                 }
                 Step::Later { delay, history, .. } => {
+                    let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+                    let due = Some(now.saturating_add(delay_ms));
                     notes.push(id);
-                    notes.push(history.write());
+                    notes.push(History { due, ..history.clone() }.write());
                     delays.push(format!("r:{priority}:{lane}:{id}"));
-                    delays.push(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+                    delays.push(delay_ms);
                 }
                 Step::Release => front.push(ticket),
                 Step::Hold { fault } => {
@@ -235,6 +261,7 @@ impl Queue {
                 }
                 Step::Shelve { fault, history } => {
                     account.1 += leaves;
+                    ended(Ended::Dead, history.attempts);
                     notes.push(id);
                     notes.push(history.write());
                     push_letter(&mut shelf, id, ShelfRecord::of(envelope, ticket.bytes, fault));
@@ -246,6 +273,8 @@ impl Queue {
         }
         let (then, shelved) = self.open_orders(results, holders, &mut counters);
         for (order, fault) in &shelved {
+            let end = End { outcome: Ended::Dead, attempts: 0, wait_ms: 0, run_ms: 0, at_ms: now };
+            ends.push(ended::line(order.id.as_str(), &order.envelope, end));
             push_letter(&mut shelf, order.id.as_str(), ShelfRecord::of(&order.envelope, order.bytes.len(), fault));
         }
         for section in [&members, &done, &freed, &old] {
@@ -262,7 +291,7 @@ impl Queue {
         for ticket in front {
             command.arg(ticket.id.as_str()).arg(ticket.envelope.lane.as_str()).arg(ticket.envelope.priority.digit());
         }
-        for section in [&notes, &delays, &holds, &shelf] {
+        for section in [&notes, &delays, &holds, &shelf, &pace.section(), &ends] {
             section.write(command);
         }
         let shelved: Vec<&Prepared> = shelved.into_iter().map(|(order, _)| order).collect();
@@ -298,7 +327,8 @@ impl Queue {
     fn read_claim(&self, claimed: Value) -> Result<Claim, QueueError> {
         let mut parts = answer::array(claimed)?.into_iter();
         let mut part = || parts.next().unwrap_or(Value::Nil);
-        self.learn_time(answer::int(&part())?);
+        let now = answer::int(&part())?;
+        self.learn_time(now);
         let next_ms = u64::try_from(answer::int(&part())?).ok();
         let first = u64::try_from(answer::int(&part())?).unwrap_or(0);
         let ids = answer::texts(part())?;
@@ -321,7 +351,7 @@ impl Queue {
             let lane = lanes.next().unwrap_or(&Value::Nil);
             let stored = answer::bytes(stored);
             let bytes = stored.as_ref().map_or(0, Vec::len);
-            match read_job(&id, token, stored, history) {
+            match read_job(&id, token, stored, history, now) {
                 Ok(job) => claim.jobs.push(job),
                 Err(error) => {
                     let ticket = nameless_ticket(&id, token, lane, bytes)?;
@@ -349,7 +379,12 @@ fn nameless_ticket(id: &str, token: u64, lane: &Value, bytes: usize) -> Result<T
         subject: None,
         due_ms: None,
     };
-    Ok(Ticket { id: JobId::parse(id)?, token, envelope, bytes, history: None })
+    Ok(Ticket { id: JobId::parse(id)?, token, envelope, bytes, history: None, waited_ms: 0 })
+}
+
+/// When the job could start, ms: when it was put off to, or ordered for, else when it was accepted. As in `claim.lua`.
+pub(crate) fn could_start(envelope: &Envelope, history: Option<&History>) -> i64 {
+    history.and_then(|history| history.due).or(envelope.due_ms).unwrap_or(envelope.enqueued_ms)
 }
 
 fn push_letter(shelf: &mut Section, id: &str, letter: ShelfRecord) {
@@ -369,7 +404,13 @@ fn poison_fault(poison_after: u32) -> Fault {
     Fault::defect("job.run", format!("killed its worker {times}")).with_code("poison")
 }
 
-fn read_job(id: &str, token: u64, stored: Option<Vec<u8>>, history: Option<History>) -> Result<Claimed, QueueError> {
+fn read_job(
+    id: &str,
+    token: u64,
+    stored: Option<Vec<u8>>,
+    history: Option<History>,
+    now: i64,
+) -> Result<Claimed, QueueError> {
     let mut stored = stored.ok_or_else(|| QueueError::Unreadable {
         what: format!("envelope of job {id}"),
         why: "it is missing".to_owned(),
@@ -377,7 +418,8 @@ fn read_job(id: &str, token: u64, stored: Option<Vec<u8>>, history: Option<Histo
     let bytes = stored.len();
     let (envelope, sealed) = Envelope::read(id, &stored)?;
     let head = bytes - sealed.len();
-    let ticket = Ticket { id: JobId::parse(id)?, token, envelope, bytes, history };
+    let waited_ms = u64::try_from(now - could_start(&envelope, history.as_ref())).unwrap_or(0);
+    let ticket = Ticket { id: JobId::parse(id)?, token, envelope, bytes, history, waited_ms };
     stored.drain(..head);
     Ok(Claimed { ticket, sealed: stored })
 }

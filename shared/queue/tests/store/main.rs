@@ -7,6 +7,7 @@ mod crashes;
 mod house;
 mod inspection;
 mod lanes;
+mod looking;
 mod outcomes;
 mod shelf;
 mod stock_defects;
