@@ -112,7 +112,7 @@ impl From<QueueError> for Failure {
             QueueError::Sealed { .. } => {
                 Self::Wrong(format!("{error}; add the key it was sealed with to the vault's keys"))
             }
-            QueueError::Setting { .. } => Self::Wrong(error.to_string()),
+            QueueError::Setting { .. } | QueueError::Refused(_) => Self::Wrong(error.to_string()),
             QueueError::Name(_) => Self::NothingMatched(error.to_string()),
             QueueError::Answer(_) | QueueError::Unreadable { .. } | QueueError::Workers(_) => {
                 Self::Defect(error.to_string())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use mlc_model::{FaultKind, JobId};
-use mlc_queue::{DeadFilter, DeadLetter, Replayed};
+use mlc_queue::{BulkVerb, DeadFilter, DeadLetter, NewBulk, Replayed};
 use mlc_runtime::settings::duration;
 use serde_json::json;
 
@@ -107,7 +107,7 @@ impl Filter {
         let oldest = |age| TimeDelta::from_std(age).ok().and_then(|age| rooms.clock.now().checked_sub_signed(age));
         let until = self.older_than.map(|age| oldest(age).unwrap_or_default());
         let Self { kind, fault, cause, subject, .. } = self;
-        Ok(DeadFilter { lane, kind, fault, cause, subject, since: None, until })
+        Ok(DeadFilter { lane, kind, fault, cause, subject, until, ..DeadFilter::default() })
     }
 }
 
@@ -217,15 +217,28 @@ async fn replay(chosen: Chosen, rate: Option<f64>, rooms: &Rooms, output: Output
             let missing = left_out(&ids, &replayed.jobs);
             (replayed, missing)
         }
-        Target::Matching(filter) => (rooms.queue.replay_matching(&filter, rate, by).await?, Vec::new()),
+        Target::Matching(filter) => {
+            let (verb, by) = (BulkVerb::Replay, by.to_owned());
+            let bulk = rooms.queue.start_bulk(NewBulk { verb, filter, per_second: rate, by, reason: None }).await?;
+            let after = format!("replay of {} letters", or_dash(bulk.matched));
+            rooms.record("start_bulk", bulk.id.as_str(), None, Some(after)).await?;
+            while let Some(wait) = rooms.queue.advance_bulks().await? {
+                tokio::time::sleep(wait).await;
+            }
+            let bulk = rooms.queue.bulk(&bulk.id).await?.unwrap_or(bulk);
+            if bulk.acted == 0 {
+                return Err(nothing_matches());
+            }
+            output.answer(format!("Replayed {} letters", bulk.acted), &json!({ "bulk": bulk }))?;
+            return Ok(Exit::Done);
+        }
     };
-    let Replayed { jobs, last_at } = &replayed;
+    let Replayed { jobs } = &replayed;
     if !jobs.is_empty() {
         rooms.record("replay_dead_letters", few(jobs), None, Some(format!("{} replayed", jobs.len()))).await?;
     }
-    let until = last_at.map(|at| format!("; the last one starts at {}", instant(at))).unwrap_or_default();
-    let value = json!({ "replayed": jobs, "last_at": last_at, "not_on_the_shelf": missing });
-    output.answer(format!("Replayed {}{until}", letters(jobs.len())), &value)?;
+    let value = json!({ "replayed": jobs, "not_on_the_shelf": missing });
+    output.answer(format!("Replayed {}", letters(jobs.len())), &value)?;
     all_were_there(jobs.len(), &missing)
 }
 

@@ -11,6 +11,8 @@ local DEAD, RECORD, CAUSES = P .. 'dead', P .. 'dead_record', P .. 'causes'
 local DEAD_BYTES, DEAD_COUNT, REMOVED = P .. 'dead_bytes', P .. 'dead_count', P .. 'removed'
 local WORKERS, WORKER_FACTS = P .. 'workers', P .. 'worker_facts'
 local ENDED, ENDED_COUNT = P .. 'ended', P .. 'ended_count'
+local TRIAGE, CAUSE_TRIAGE = P .. 'triage', P .. 'triage_cause'
+local BULKS, BULKS_OPEN = P .. 'bulks', P .. 'bulks_open'
 local TOKEN, STATS, WAKE = P .. 'token', P .. 'stats', P .. 'wake'
 
 local CHUNK = 500        -- most arguments of one command
@@ -119,7 +121,11 @@ local function unshelve(id, record)
   call('ZREM', DEAD, id)
   call('HDEL', RECORD, id)
   call('ZREM', P .. 'dead_cause:' .. cause, id)
-  if call('EXISTS', P .. 'dead_cause:' .. cause) == 0 then call('HDEL', CAUSES, cause) end
+  call('HDEL', TRIAGE, id)
+  if call('EXISTS', P .. 'dead_cause:' .. cause) == 0 then
+    call('HDEL', CAUSES, cause)
+    call('HDEL', CAUSE_TRIAGE, cause)
+  end
   call('DECRBY', DEAD_BYTES, size)
   if call('HINCRBY', DEAD_COUNT, lane .. '|' .. fault, -1) <= 0 then call('HDEL', DEAD_COUNT, lane .. '|' .. fault) end
   return lane, kind, cause, tonumber(size), unique, priority

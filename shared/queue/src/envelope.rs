@@ -3,7 +3,8 @@
 //! `1 <lane> <priority 0-2> <kind> <unique hash or -> <enqueued ms> <max attempts> <timeout ms> <kind's version>
 //! <parent id or -> <trace> <subject or -> [<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the whole line.
 //! Only a job that was ordered for later has the last word; who does not know it reads the line without it.
-//! It never changes; what does change stands in the job's history.
+//! The line never changes; what does change stands in the job's history. The payload changes only on the dead-letter shelf,
+//! when a person edits it.
 
 use std::time::Duration;
 

@@ -38,6 +38,9 @@ pub enum QueueError {
         /// Allowed range.
         problem: &'static str,
     },
+    /// Asked for something that cannot be done; the text says what and why.
+    #[error("{0}")]
+    Refused(String),
     /// The worker runtime ended by itself, which it must not.
     #[error("the workers stopped by themselves: {0}")]
     Workers(String),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Older attempts are forgotten.
 const ATTEMPTS_KEPT: usize = 12;
 const REPLAYS_KEPT: usize = 12;
+const EDITS_KEPT: usize = 12;
 
 /// One failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,18 @@ pub struct ReplayNote {
     pub by: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// The operation on many letters it was part of; `None` for one that was chosen by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<String>,
+}
+
+/// One change of the payload by a person, on the dead-letter shelf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditNote {
+    /// Who changed it.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// What a job has been through. A job that ends at once has none stored.
@@ -42,6 +55,7 @@ pub(crate) struct History {
     pub(crate) replays: u32,
     pub(crate) failed: Vec<AttemptNote>,
     pub(crate) replayed: Vec<ReplayNote>,
+    pub(crate) edited: Vec<EditNote>,
     /// Why it was last put off without a failure; none after a failure, whose fault tells why, and after a replay.
     pub(crate) why: Option<String>,
     /// When the job could start again, ms: after its last snooze, failure, rescue or replay.
@@ -56,6 +70,8 @@ struct Notes {
     failed: Vec<AttemptNote>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     replayed: Vec<ReplayNote>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    edited: Vec<EditNote>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
@@ -71,13 +87,13 @@ impl History {
         let (attempts, crashes, snoozes, replays) = (count(), count(), count(), count());
         // A job that was rescued before it ever failed has `[]` here.
         let notes: Notes = serde_json::from_str(json).unwrap_or_default();
-        let Notes { due, failed, replayed, why } = notes;
-        Self { attempts, crashes, snoozes, replays, failed, replayed, why, due }
+        let Notes { due, failed, replayed, edited, why } = notes;
+        Self { attempts, crashes, snoozes, replays, failed, replayed, edited, why, due }
     }
 
     pub(crate) fn write(&self) -> String {
         let (failed, replayed, why) = (self.failed.clone(), self.replayed.clone(), self.why.clone());
-        let notes = Notes { due: self.due, failed, replayed, why };
+        let notes = Notes { due: self.due, failed, replayed, edited: self.edited.clone(), why };
         format!(
             "1 {} {} {} {}\n{}",
             self.attempts,
@@ -108,15 +124,22 @@ impl History {
     }
 
     /// A replayed job starts its attempts anew.
-    pub(crate) fn replay(&mut self, at: DateTime<Utc>, by: &str) {
+    pub(crate) fn replay(&mut self, at: DateTime<Utc>, by: &str, bulk: Option<&str>) {
         self.attempts = 0;
         self.crashes = 0;
         self.replays += 1;
         self.why = None;
         self.due = Some(at.timestamp_millis());
-        self.replayed.push(ReplayNote { by: by.to_owned(), at });
+        self.replayed.push(ReplayNote { by: by.to_owned(), at, bulk: bulk.map(str::to_owned) });
         let surplus = self.replayed.len().saturating_sub(REPLAYS_KEPT);
         self.replayed.drain(..surplus);
+    }
+
+    /// A person gave it another payload.
+    pub(crate) fn edit(&mut self, at: DateTime<Utc>, by: &str) {
+        self.edited.push(EditNote { by: by.to_owned(), at });
+        let surplus = self.edited.len().saturating_sub(EDITS_KEPT);
+        self.edited.drain(..surplus);
     }
 }
 
@@ -131,7 +154,7 @@ mod tests {
         let mut history = History { snoozes: 2, ..History::default() };
         let at = DateTime::from_timestamp_millis(1_763_800_000_000).unwrap();
         history.fail(at, Fault::new(FaultKind::Transient, System::Hubspot, "companies.batch_upsert", "no answer"));
-        history.replay(at, "lena");
+        history.replay(at, "lena", None);
         assert_eq!(
             history.write(),
             "1 0 0 2 1\n{\"due\":1763800000000,\"failed\":[{\"attempt\":1,\"at\":\"2025-11-22T08:26:40Z\",\"fault\":{\"kind\":\"transient\",\
@@ -150,7 +173,7 @@ mod tests {
         assert_eq!(history.waits_for().as_deref(), Some("rate_limited ACCOUNT_MOVING: the account moves"));
         history.fail(DateTime::default(), Fault::defect("x", "y"));
         assert_eq!(history.waits_for().as_deref(), Some("connector x: y"));
-        history.replay(DateTime::default(), "lena");
+        history.replay(DateTime::default(), "lena", None);
         assert_eq!(history.waits_for(), None);
         assert_eq!(History::read(b"1 0 0 3 0\n{}").waits_for(), None, "a form from before reasons were stored");
     }

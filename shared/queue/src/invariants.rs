@@ -164,9 +164,10 @@ impl Model {
                 }
             }
             Verb::Replay => {
-                let filter =
-                    DeadFilter { until: Some(self.queue.now() + chrono::Duration::days(1)), ..DeadFilter::default() };
-                self.queue.replay_matching(&filter, None, "test").await.unwrap();
+                let page = Page { after: None, limit: 1000 };
+                let letters = self.queue.dead_letters(&DeadFilter::default(), &page).await.unwrap().items;
+                let ids: Vec<JobId> = letters.into_iter().map(|letter| letter.job.id).collect();
+                self.queue.replay(&ids, "test").await.unwrap();
             }
             Verb::Discard => {
                 let page = Page { after: None, limit: 2 };

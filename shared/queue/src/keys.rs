@@ -2,25 +2,30 @@
 //!
 //! | key | type | content | written by | deleted by, bound |
 //! |---|---|---|---|---|
-//! | `job` | HASH | id → envelope: readable head, sealed payload. Never changed | enqueue, finish (follow-ups) | finish (done), discard, eviction |
+//! | `job` | HASH | id → envelope: readable head, sealed payload. Changed on the shelf only, by a person's edit | enqueue, finish (follow-ups), edit | finish (done), discard, eviction |
 //! | `ready:<lane>:<0-2>` | LIST | ids that can start, oldest left, one list per priority | enqueue, claim (promoted, rescued), finish (handed back), replay | claim |
 //! | `active` | ZSET | lanes with ready work → token of their last service; the claim's index | enqueue, finish, replay, resume | claim (empty, at cap, stopped), pause, hold |
-//! | `delayed` | ZSET | `n` or `r`:priority:lane:id → due ms (`r` = has run before, returns to the front) | enqueue later, snooze, retry, metered replay | claim |
+//! | `delayed` | ZSET | `n` or `r`:priority:lane:id → due ms (`r` = has run before, returns to the front) | enqueue later, snooze, retry | claim |
 //! | `leased` | ZSET | `id:token` → deadline ms. To find the member is the fencing check | claim, extend | finish, claim (rescue) |
 //! | `token` | STRING | last fencing token given out; only grows | claim | never, one number |
 //! | `running` | HASH | lane → leased jobs | claim, finish | never, one field per lane |
 //! | `waiting` | HASH | lane → delayed jobs | enqueue, finish, claim | never, one field per lane |
 //! | `bytes` | HASH | lane → bytes of envelopes that wait or run | enqueue, finish, replay | never, one field per lane |
-//! | `history` | HASH | id → counts and the last attempts; only of jobs that did not end at once | finish, claim (rescue), replay | finish (done), discard, eviction |
+//! | `history` | HASH | id → counts and the last attempts; only of jobs that did not end at once | finish, claim (rescue), replay, edit | finish (done), discard, eviction |
 //! | `unique` | HASH | hash of a unique key → id of the open job | enqueue, finish | finish (done), discard, eviction |
 //! | `caps` | HASH | lane → most jobs at once | people, settings | people |
 //! | `paused` / `held` | HASH | lane → who, why, when: by a person / by refused credentials | pause / finish, hold | resume |
-//! | `dead` | ZSET | id → when it died, ms | finish, claim (poison) | replay, discard, eviction |
+//! | `dead` | ZSET | id → when it died, ms | finish, claim (poison) | replay, discard, eviction, bulk_step |
 //! | `dead_record` | HASH | id → readable head, fault as JSON | as `dead` | as `dead` |
 //! | `dead_cause:<hash>` | ZSET | id → when; one per cause | as `dead` | as `dead` |
 //! | `causes` | HASH | hash → cause as text | as `dead` | with the last letter of the cause |
 //! | `dead_bytes` | STRING | bytes on the shelf, bounded by the budget | as `dead` | as `dead` |
 //! | `dead_count` | HASH | lane\|fault kind → letters | as `dead` | as `dead` |
+//! | `triage` | HASH | id → who looks after the letter, note sealed | people | with the letter |
+//! | `triage_cause` | HASH | hash of a cause → as `triage` | people | with the last letter of the cause |
+//! | `bulk:<id>` | HASH | one operation on many letters: filter, rate, state, counts, cursor | bulk_start, bulk_switch, bulk_step | bulk_start, when over 1,000 are kept and it has ended |
+//! | `bulks` | ZSET | ids of the operations that are kept → when they were started | bulk_start | as `bulk:<id>` |
+//! | `bulks_open` | ZSET | ids of those that run or pause, at most 100 | bulk_start | bulk_step (done), bulk_switch (abort) |
 //! | `removed` | STREAM | every letter discarded or evicted, with who and why | discard, eviction | capped near 10,000 |
 //! | `stats` | HASH | day\|kind\|outcome → jobs | every verb | sweep, after 35 days |
 //! | `wake` | LIST | wake-ups for idle workers | every verb that makes work startable | a claim that finds nothing; capped at 16 |
@@ -47,6 +52,10 @@ impl Keys {
 
     pub(crate) fn ready(&self, lane: &str, priority: &str) -> String {
         format!("{}ready:{lane}:{priority}", self.prefix)
+    }
+
+    pub(crate) fn bulk(&self, id: &str) -> String {
+        format!("{}bulk:{id}", self.prefix)
     }
 
     pub(crate) fn dead_cause(&self, hash: &str) -> String {

@@ -25,7 +25,7 @@ extern crate self as mlc_queue;
 
 pub use context::{JobContext, LeaseWatch};
 pub use error::QueueError;
-pub use history::{AttemptNote, ReplayNote};
+pub use history::{AttemptNote, EditNote, ReplayNote};
 pub use job::{Job, UniqueKey};
 pub use lane::{Lane, Priority};
 pub use order::Order;
@@ -34,6 +34,7 @@ pub use queue::{Enqueued, Queue, QueueConfig};
 pub use registry::Registry;
 pub use run::{Workers, WorkersConfig};
 pub use store::{
-    Cause, DeadFilter, DeadLetter, Ended, EndedJob, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing,
-    PaceMinute, Page, QueueStats, Replayed, WorkerPresence,
+    Bulk, BulkId, BulkState, BulkVerb, Cause, DeadFilter, DeadLetter, Editable, Edited, Ended, EndedJob, JobFilter,
+    JobState, JobView, LaneStatus, LaneStop, Listing, NewBulk, PaceMinute, Page, Preview, QueueStats, Replayed, Triage,
+    TriageKey, WorkerPresence,
 };

@@ -109,9 +109,7 @@ impl Queue {
             });
         }
         let mut connection = handle.manager.clone();
-        for verb in
-            [&verb::ENQUEUE, &verb::TURN, &verb::EXTEND, &verb::REPLAY, &verb::DISCARD, &verb::LANE, &verb::PRESENCE]
-        {
+        for verb in verb::all() {
             verb.load(&mut connection).await?;
         }
         let (secs, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;

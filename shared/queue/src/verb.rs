@@ -28,10 +28,29 @@ verb!(
     include_str!("../lua/turn.lua")
 );
 verb!(EXTEND, include_str!("../lua/extend.lua"));
-verb!(REPLAY, include_str!("../lua/replay.lua"));
+verb!(REPLAY, include_str!("../lua/put_back.lua"), include_str!("../lua/replay.lua"));
 verb!(DISCARD, include_str!("../lua/discard.lua"));
+verb!(
+    /// Looking along the shelf.
+    LOOK,
+    include_str!("../lua/look.lua")
+);
+verb!(BULK_START, include_str!("../lua/bulk_start.lua"));
+verb!(BULK_SWITCH, include_str!("../lua/bulk_switch.lua"));
+verb!(BULK_STEP, include_str!("../lua/put_back.lua"), include_str!("../lua/bulk_step.lua"));
+verb!(EDITABLE, include_str!("../lua/editable.lua"));
+verb!(EDIT, include_str!("../lua/edit.lua"));
+verb!(TRIAGE, include_str!("../lua/triage.lua"));
 verb!(LANE, include_str!("../lua/lane.lua"));
 verb!(PRESENCE, include_str!("../lua/presence.lua"));
+
+/// Those that a queue makes known to Redis when it opens.
+pub(crate) fn all() -> impl Iterator<Item = &'static Verb> {
+    let often: [&'static LazyLock<Verb>; 6] = [&ENQUEUE, &TURN, &EXTEND, &REPLAY, &DISCARD, &LANE];
+    let seldom: [&'static LazyLock<Verb>; 8] =
+        [&PRESENCE, &LOOK, &BULK_START, &BULK_SWITCH, &BULK_STEP, &EDITABLE, &EDIT, &TRIAGE];
+    often.into_iter().chain(seldom).map(|verb| &**verb)
+}
 
 impl Verb {
     /// The start of a call; the caller adds the arguments.

@@ -280,12 +280,15 @@ impl House {
     /// # Errors
     /// When Redis does not answer.
     pub async fn dead_letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
-        Ok(self
-            .context
-            .queue
-            .dead_letters(&DeadFilter::default(), &Page { limit: 1000, ..Page::default() })
-            .await?
-            .items)
+        let (mut letters, mut page) = (Vec::new(), Page { limit: 1000, ..Page::default() });
+        loop {
+            let listing = self.context.queue.dead_letters(&DeadFilter::default(), &page).await?;
+            letters.extend(listing.items);
+            page.after = listing.next;
+            if page.after.is_none() {
+                return Ok(letters);
+            }
+        }
     }
 
     /// The lane of a connection.

@@ -1,17 +1,21 @@
 //! The shelf: look, replay, discard.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
-use mlc_model::{Fault, FaultKind, JobId};
-use redis::Value;
+use mlc_model::{Fault, JobId};
+use redis::{FromRedisValue as _, Value};
 use serde::Serialize;
 
-use super::jobs::{JobState, JobView, Listing, Page, contains, instant, view};
+use super::{
+    jobs::{JobView, Listing, Page, instant},
+    look::{DeadFilter, Patience, Seen, Spot, Way},
+    triage::Triage,
+};
 use crate::{
-    Lane, Queue, QueueError,
+    EditNote, Queue, QueueError,
     history::History,
-    shelf_record::{cause_hash, read_fault},
+    shelf_record::read_fault,
     verb::{DISCARD, REPLAY, answer},
 };
 
@@ -20,8 +24,8 @@ type Scored = Vec<(String, f64)>;
 
 /// Letters read or moved per step.
 const STEP: usize = 100;
-/// Steps per page.
-const STEPS: usize = 100;
+/// Kinds of faults times operations times fields: hundreds at the worst.
+const CAUSES_MAX: usize = 2000;
 
 /// A job that was given up, with the reason.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,25 +38,10 @@ pub struct DeadLetter {
     pub died_at: DateTime<Utc>,
     /// Names the set of letters with the same cause.
     pub cause: String,
-}
-
-/// Which letters. Empty = all.
-#[derive(Debug, Clone, Default)]
-pub struct DeadFilter {
-    /// Only this lane.
-    pub lane: Option<Lane>,
-    /// Only this kind of job.
-    pub kind: Option<String>,
-    /// Only this kind of fault.
-    pub fault: Option<FaultKind>,
-    /// Only this cause: [`Cause::hash`].
-    pub cause: Option<String>,
-    /// Only subjects that contain this text, in any case.
-    pub subject: Option<String>,
-    /// Only letters that died at this time or later.
-    pub since: Option<DateTime<Utc>>,
-    /// Only letters that died at this time or earlier.
-    pub until: Option<DateTime<Utc>>,
+    /// Who gave it another payload, oldest first, at most 12.
+    pub edited: Vec<EditNote>,
+    /// Who looks after it; `None` = nobody has said anything about it.
+    pub triage: Option<Triage>,
 }
 
 /// Letters with the same cause.
@@ -70,6 +59,8 @@ pub struct Cause {
     pub first_at: DateTime<Utc>,
     /// When the newest one died.
     pub last_at: DateTime<Utc>,
+    /// Who looks after it; `None` = nobody has said anything about it.
+    pub triage: Option<Triage>,
 }
 
 /// What a replay moved.
@@ -77,47 +68,37 @@ pub struct Cause {
 pub struct Replayed {
     /// Jobs that are back in their lanes.
     pub jobs: Vec<JobId>,
-    /// When the last of them starts, for a metered replay; `None` = at once.
-    pub last_at: Option<DateTime<Utc>>,
 }
 
 impl Queue {
-    /// Letters that match, newest first.
+    /// Letters that match, newest first. Looks for about 60 ms: a page can be short and still have a next.
     ///
     /// # Errors
     /// [`QueueError::Redis`]; [`QueueError::Answer`] for a cursor that is none of ours.
     pub async fn dead_letters(&self, filter: &DeadFilter, page: &Page) -> Result<Listing<DeadLetter>, QueueError> {
-        let bad = || QueueError::Answer("a cursor that is none of this queue".to_owned());
-        // The cursor is an instant and how many letters of that instant were seen: letters that die or leave meanwhile
-        // move nothing.
-        let (mut until, mut skip) = match page.after.as_deref() {
-            None => (filter.until.map(|at| at.timestamp_millis()), 0),
-            Some(cursor) => {
-                let (at, seen) = cursor.split_once('.').ok_or_else(bad)?;
-                (Some(at.parse().map_err(|_| bad())?), seen.parse().map_err(|_| bad())?)
-            }
-        };
-        let limit = page.limit.max(1);
+        let (limit, patience) = (page.limit.max(1), Patience::begin());
+        let mut after = page.after.as_deref().map(Spot::parse).transpose()?;
         let mut items = Vec::new();
-        for _ in 0..STEPS {
-            let entries = self.shelf_step(filter, until, skip).await?;
-            let letters = self.read_letters(&entries).await?;
-            for ((_, at), letter) in entries.iter().zip(letters) {
-                let at_ms = instant(*at).timestamp_millis();
-                skip = if until == Some(at_ms) { skip + 1 } else { 1 };
-                until = Some(at_ms);
-                if let Some(letter) = letter.filter(|letter| matches(filter, letter)) {
-                    items.push(letter);
-                    if items.len() == limit {
-                        return Ok(Listing { items, next: Some(format!("{at_ms}.{skip}")) });
-                    }
+        loop {
+            // Some more than are wanted, since the filter may drop some; few for a page of one.
+            let most = if filter.is_countable() { limit - items.len() } else { STEP };
+            let stretch = self.stretch(filter, Way::NewestFirst, after.as_ref(), most).await?;
+            for seen in stretch.seen.iter().filter(|seen| filter.admits(seen)) {
+                let Some(letter) = seen.letter(self) else { continue };
+                items.push(letter);
+                if items.len() == limit {
+                    let last = stretch.ended && stretch.seen.last().is_some_and(|last| last.id == seen.id);
+                    return Ok(Listing { items, next: (!last).then(|| seen.spot().to_string()) });
                 }
             }
-            if entries.len() < STEP {
+            if stretch.ended {
                 return Ok(Listing { items, next: None });
             }
+            after = stretch.last.or(after);
+            if patience.is_over() {
+                return Ok(Listing { items, next: after.map(|spot| spot.to_string()) });
+            }
         }
-        Ok(Listing { items, next: until.map(|at| format!("{at}.{skip}")) })
     }
 
     /// One letter; `None` when it is not on the shelf.
@@ -125,35 +106,73 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Redis`].
     pub async fn dead_letter(&self, id: &JobId) -> Result<Option<DeadLetter>, QueueError> {
-        let mut command = redis::cmd("ZSCORE");
-        command.arg(self.keys().key("dead")).arg(id.as_str());
-        let died: Option<f64> = command.query_async(&mut self.connection()).await?;
-        let Some(died) = died else { return Ok(None) };
-        Ok(self.read_letters(&[(id.to_string(), died)]).await?.pop().flatten())
+        let (keys, id) = (self.keys(), id.as_str());
+        let mut pipe = redis::pipe();
+        pipe.zscore(keys.key("dead"), id);
+        for hash in ["dead_record", "job", "history", "triage"] {
+            pipe.hget(keys.key(hash), id);
+        }
+        type Stored = Option<Vec<u8>>;
+        let (died, record, job, history, triage): (Option<f64>, Stored, Stored, Stored, Stored) =
+            pipe.query_async(&mut self.connection()).await?;
+        let (Some(died), Some(record)) = (died, record) else { return Ok(None) };
+        Ok(Seen::of(id, died, record, job.unwrap_or_default(), history, triage).letter(self))
     }
 
-    /// All causes on the shelf, most letters first.
+    /// All causes on the shelf, most letters first; at most 2,000.
     ///
     /// # Errors
     /// [`QueueError::Redis`].
     pub async fn causes(&self) -> Result<Vec<Cause>, QueueError> {
-        let mut connection = self.connection();
-        let texts: HashMap<String, String> =
-            redis::cmd("HGETALL").arg(self.keys().key("causes")).query_async(&mut connection).await?;
-        let mut causes = Vec::with_capacity(texts.len());
-        for (hash, text) in texts {
-            let key = self.keys().dead_cause(&hash);
-            let mut pipe = redis::pipe();
+        let (keys, mut connection) = (self.keys(), self.connection());
+        let (mut texts, mut cursor) = (BTreeMap::<String, String>::new(), 0_u64);
+        loop {
+            let mut command = redis::cmd("HSCAN");
+            command.arg(keys.key("causes")).arg(cursor).arg("COUNT").arg(500);
+            let (next, found): (u64, Vec<(String, String)>) = command.query_async(&mut connection).await?;
+            texts.extend(found);
+            cursor = next;
+            if cursor == 0 || texts.len() >= CAUSES_MAX {
+                break;
+            }
+        }
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        for hash in texts.keys() {
+            let key = keys.dead_cause(hash);
             pipe.zcard(&key).zrange_withscores(&key, 0, 0).zrange_withscores(&key, -1, -1);
-            let (letters, first, last): (u64, Scored, Scored) = pipe.query_async(&mut connection).await?;
+            pipe.hget(keys.key("triage_cause"), hash);
+        }
+        let facts: Vec<Value> = pipe.query_async(&mut connection).await?;
+        let mut causes = Vec::with_capacity(texts.len());
+        let mut newest = Vec::with_capacity(texts.len());
+        for ((hash, text), facts) in texts.into_iter().zip(facts.chunks(4)) {
+            let [letters, first, last, triage] = facts else { continue };
+            let (first, last) = (Scored::from_redis_value(first.clone()), Scored::from_redis_value(last.clone()));
+            let (Ok(first), Ok(last)) = (first, last) else { continue };
+            // Gone since the causes were read.
             let (Some(first), Some(last)) = (first.into_iter().next(), last.into_iter().next()) else { continue };
-            let record: Option<Vec<u8>> = redis::cmd("HGET")
-                .arg(self.keys().key("dead_record"))
-                .arg(&last.0)
-                .query_async(&mut connection)
-                .await?;
-            let example = record.map(|record| read_fault(&record).message).unwrap_or_default();
-            causes.push(Cause { hash, text, letters, example, first_at: instant(first.1), last_at: instant(last.1) });
+            let triage = answer::bytes(triage.clone()).and_then(|stored| Triage::read(&hash, &stored, self));
+            causes.push(Cause {
+                letters: u64::try_from(answer::int(letters)?).unwrap_or(0),
+                example: String::new(),
+                first_at: instant(first.1),
+                last_at: instant(last.1),
+                hash,
+                text,
+                triage,
+            });
+            newest.push(last.0);
+        }
+        if !newest.is_empty() {
+            let mut command = redis::cmd("HMGET");
+            command.arg(keys.key("dead_record")).arg(&newest);
+            let records: Vec<Option<Vec<u8>>> = command.query_async(&mut connection).await?;
+            for (cause, record) in causes.iter_mut().zip(records) {
+                cause.example = record.map(|record| read_fault(&record).message).unwrap_or_default();
+            }
         }
         causes.sort_by(|a, b| b.letters.cmp(&a.letters).then_with(|| a.text.cmp(&b.text)));
         Ok(causes)
@@ -166,41 +185,7 @@ impl Queue {
     pub async fn replay(&self, ids: &[JobId], by: &str) -> Result<Replayed, QueueError> {
         let mut replayed = Replayed::default();
         for piece in ids.chunks(STEP) {
-            let jobs: Vec<(String, i64)> = piece.iter().map(|id| (id.to_string(), 0)).collect();
-            replayed.jobs.extend(self.replay_step(&jobs, by).await?);
-        }
-        Ok(replayed)
-    }
-
-    /// Puts all letters that match back, oldest first. With `per_second` they start spread out: the waiting is in Redis, so
-    /// it goes on when this process ends.
-    ///
-    /// # Errors
-    /// [`QueueError::Redis`]: some may be back already; repeating is safe.
-    pub async fn replay_matching(
-        &self,
-        filter: &DeadFilter,
-        per_second: Option<f64>,
-        by: &str,
-    ) -> Result<Replayed, QueueError> {
-        // Letters that die again while we replay are left for the next time.
-        let until = filter.until.unwrap_or_else(|| self.now()).min(self.now());
-        let ids = self.matching_ids(&DeadFilter { until: Some(until), ..filter.clone() }).await?;
-        let gap_ms = per_second.filter(|rate| *rate > 0.0 && rate.is_finite()).map(|rate| 1000.0 / rate);
-        let mut replayed = Replayed::default();
-        let mut place = 0.0;
-        for piece in ids.chunks(STEP) {
-            let mut jobs = Vec::with_capacity(piece.len());
-            for id in piece {
-                #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-                jobs.push((id.clone(), gap_ms.map_or(0, |gap| (place * gap) as i64)));
-                place += 1.0;
-            }
-            let delay = jobs.last().map_or(0, |(_, delay)| *delay);
-            if delay > 0 {
-                replayed.last_at = Some(self.now() + chrono::Duration::milliseconds(delay));
-            }
-            replayed.jobs.extend(self.replay_step(&jobs, by).await?);
+            replayed.jobs.extend(self.replay_step(piece, by).await?);
         }
         Ok(replayed)
     }
@@ -224,97 +209,21 @@ impl Queue {
         Ok(gone)
     }
 
-    /// Ids of all letters that match, oldest first.
-    async fn matching_ids(&self, filter: &DeadFilter) -> Result<Vec<String>, QueueError> {
-        let mut ids = Vec::new();
-        let mut page = Page { after: None, limit: 1000 };
-        loop {
-            let listing = self.dead_letters(filter, &page).await?;
-            ids.extend(listing.items.into_iter().map(|letter| String::from(letter.job.id)));
-            page.after = listing.next;
-            if page.after.is_none() {
-                ids.reverse();
-                return Ok(ids);
-            }
-        }
-    }
-
-    async fn replay_step(&self, jobs: &[(String, i64)], by: &str) -> Result<Vec<JobId>, QueueError> {
-        let ids: Vec<String> = jobs.iter().map(|(id, _)| id.clone()).collect();
-        let bodies = self.bodies(&ids).await?;
-        let mut command = REPLAY.command(self.keys(), 3 * jobs.len() + 2, jobs.len() * 400);
-        command.arg(jobs.len());
-        for ((id, delay), (_, history)) in jobs.iter().zip(bodies) {
+    async fn replay_step(&self, ids: &[JobId], by: &str) -> Result<Vec<JobId>, QueueError> {
+        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let mut read = redis::cmd("HMGET");
+        read.arg(self.keys().key("history")).arg(&names);
+        let histories: Vec<Option<Vec<u8>>> = read.query_async(&mut self.connection()).await?;
+        let mut command = REPLAY.command(self.keys(), 2 * ids.len() + 2, ids.len() * 400);
+        command.arg(ids.len());
+        for (id, history) in names.iter().zip(histories) {
             let mut history = history.as_deref().map(History::read).unwrap_or_default();
-            history.replay(self.now(), by);
-            command.arg(id).arg(history.write()).arg(*delay);
+            history.replay(self.now(), by, None);
+            command.arg(id).arg(history.write());
         }
         let back = answer::texts(REPLAY.call(&mut self.connection(), &command).await?)?;
         back.iter().map(|id| Ok(JobId::parse(id)?)).collect()
     }
-
-    async fn shelf_step(
-        &self,
-        filter: &DeadFilter,
-        until: Option<i64>,
-        skip: usize,
-    ) -> Result<Vec<(String, f64)>, QueueError> {
-        let key = match &filter.cause {
-            Some(cause) => self.keys().dead_cause(cause),
-            None => self.keys().key("dead"),
-        };
-        let until = until.map_or_else(|| "+inf".to_owned(), |at| at.to_string());
-        let since = filter.since.map_or_else(|| "-inf".to_owned(), |at| at.timestamp_millis().to_string());
-        let mut command = redis::cmd("ZRANGE");
-        command
-            .arg(key)
-            .arg(until)
-            .arg(since)
-            .arg("BYSCORE")
-            .arg("REV")
-            .arg("LIMIT")
-            .arg(skip)
-            .arg(STEP)
-            .arg("WITHSCORES");
-        Ok(command.query_async(&mut self.connection()).await?)
-    }
-
-    async fn read_letters(&self, entries: &[(String, f64)]) -> Result<Vec<Option<DeadLetter>>, QueueError> {
-        if entries.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<String> = entries.iter().map(|(id, _)| id.clone()).collect();
-        let mut command = redis::cmd("HMGET");
-        command.arg(self.keys().key("dead_record")).arg(&ids);
-        let records = answer::array(command.query_async::<Value>(&mut self.connection()).await?)?;
-        let bodies = self.bodies(&ids).await?;
-        let letters = entries.iter().zip(records).zip(bodies).map(|(((id, at), record), (stored, history))| {
-            let record = answer::bytes(record)?;
-            let fault = read_fault(&record);
-            let job = match stored.map(|stored| view(id, JobState::Dead, Some(*at), &stored, history.as_deref())) {
-                Some(Ok(job)) => job,
-                _ => nameless(id, &record, *at)?,
-            };
-            Some(DeadLetter { job, cause: cause_hash(&fault), fault, died_at: instant(*at) })
-        });
-        Ok(letters.collect())
-    }
-}
-
-/// A letter whose envelope is missing or broken: what its record knows.
-fn nameless(id: &str, record: &[u8], at: f64) -> Option<JobView> {
-    let text = String::from_utf8_lossy(record);
-    let mut words = text.lines().next()?.split(' ').skip(1);
-    let (lane, kind) = (words.next()?, words.next()?);
-    let stored = format!("1 {lane} 1 {kind} - 0 0 0 0 - {id} -\n");
-    view(id, JobState::Dead, Some(at), stored.as_bytes(), None).ok()
-}
-
-fn matches(filter: &DeadFilter, letter: &DeadLetter) -> bool {
-    filter.lane.as_ref().is_none_or(|lane| *lane == letter.job.lane)
-        && filter.kind.as_ref().is_none_or(|kind| *kind == letter.job.kind)
-        && filter.fault.is_none_or(|kind| kind == letter.fault.kind)
-        && filter.subject.as_ref().is_none_or(|text| contains(letter.job.subject.as_deref(), text))
 }
 
 impl DeadLetter {

@@ -1,22 +1,33 @@
 //! One file per group of verbs: what is sent to the scripts, what comes back.
 
+mod bulk;
+mod bulk_step;
 mod dead_letters;
+mod edit;
 pub(crate) mod ended;
 mod enqueue;
 mod extend;
 pub(crate) mod fsync;
 mod jobs;
 mod lanes;
+mod look;
 mod orders;
 mod pace;
 pub(crate) mod presence;
+mod preview;
 mod stats;
+mod triage;
 pub(crate) mod turn;
 
-pub use dead_letters::{Cause, DeadFilter, DeadLetter, Replayed};
+pub use bulk::{Bulk, BulkId, BulkState, BulkVerb, NewBulk};
+pub use dead_letters::{Cause, DeadLetter, Replayed};
+pub use edit::{Editable, Edited};
 pub use ended::{Ended, EndedJob};
 pub use jobs::{JobFilter, JobState, JobView, Listing, Page};
 pub use lanes::{LaneStatus, LaneStop};
+pub use look::DeadFilter;
 pub use pace::PaceMinute;
 pub use presence::WorkerPresence;
+pub use preview::Preview;
 pub use stats::QueueStats;
+pub use triage::{Triage, TriageKey};

@@ -3,14 +3,18 @@
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads better so")]
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 
+mod bulk;
 mod crashes;
+mod edit;
 mod house;
 mod inspection;
 mod lanes;
 mod looking;
 mod outcomes;
+mod seed;
 mod shelf;
 mod stock_defects;
 mod stops;
 #[path = "../support/mod.rs"]
 mod support;
+mod triage;

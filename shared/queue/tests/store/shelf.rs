@@ -1,18 +1,16 @@
 //! The dead-letter shelf.
 
-use std::time::{Duration, Instant};
-
 use mlc_model::{Fault, FaultKind, JobId, System};
 use mlc_queue::{DeadFilter, DeadLetter, Enqueued, Outcome, Page};
 
 use crate::{house::*, support};
 
-async fn letters(house: &House, filter: &DeadFilter) -> Vec<DeadLetter> {
+pub async fn letters(house: &House, filter: &DeadFilter) -> Vec<DeadLetter> {
     house.queue.dead_letters(filter, &Page::default()).await.unwrap().items
 }
 
 /// A house with errands 0 to n on its shelf: even ones lack a name, odd ones an e-mail address.
-async fn with_dead(n: u32) -> House {
+pub async fn with_dead(n: u32) -> House {
     let house = House::open().await;
     house.enqueue(&errands(0..n)).await;
     let worker = house.work(8, |errand, _| {
@@ -120,30 +118,6 @@ async fn a_letter_keeps_its_unique_key_until_it_is_discarded() {
     for word in ["discarded", "lena", "wrong vendor", dead.id().as_str()] {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_metered_replay_spreads_its_starts() {
-    let house = with_dead(20).await;
-    let replayed = house.queue.replay_matching(&DeadFilter::default(), Some(50.0), "lena").await.unwrap();
-    assert_eq!(replayed.jobs.len(), 20);
-    assert!(replayed.last_at.is_some());
-    let start = Instant::now();
-    let worker = house.work_simply(20);
-    house.diary.wait_for(40).await;
-    assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
-    worker.stop().await;
-    assert!(letters(&house, &DeadFilter::default()).await.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replay_of_one_cause_leaves_the_others() {
-    let house = with_dead(10).await;
-    let cause = house.queue.causes().await.unwrap().remove(0);
-    let filter = DeadFilter { cause: Some(cause.hash), ..DeadFilter::default() };
-    assert_eq!(house.queue.replay_matching(&filter, None, "lena").await.unwrap().jobs.len(), 5);
-    let lane = house.lane().await;
-    assert_eq!((lane.dead, lane.ready), (5, 5));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,6 @@ use std::{
 use mlc_flow::Extent;
 use mlc_house::{CUSTOMERS, House, HouseConfig, Persistence, PrivateRedis, TOKEN, VENDORS};
 use mlc_model::{ConnectionId, FlowId};
-use mlc_queue::DeadFilter;
 use mlc_simulators::{epicor, hubspot, hubspot::HubspotConfig};
 use mlc_vault::SecretString;
 use redis::{Value, aio::MultiplexedConnection};
@@ -56,7 +55,8 @@ async fn no_secret_and_no_personal_field_is_in_anything_that_the_processes_wrote
         let letters = house.dead_letters().await.unwrap();
         found.look_at(&format!("dead letters of round {round}"), &format!("{letters:?}"));
         assert!(round > 0 || letters.len() > 5, "only {} dead letters: this would prove little", letters.len());
-        house.context.queue.replay_matching(&DeadFilter::default(), None, "test").await.unwrap();
+        let ids: Vec<_> = letters.into_iter().map(|letter| letter.job.id).collect();
+        house.context.queue.replay(&ids, "test").await.unwrap();
         settle_and_resume(&house).await;
     }
     assert!(producer.terminate(SOON).await.0.success(), "{}", producer.log());

@@ -10,7 +10,6 @@ use mlc_house::{
 };
 use mlc_ledger::ReviewState;
 use mlc_model::FlowId;
-use mlc_queue::DeadFilter;
 use mlc_simulators::{
     adobe::{AdobeConfig, Fault, FaultKind, Integration},
     epicor::{NewInvoice, NewInvoiceLine, NewOrder, NewOrderLine},
@@ -70,7 +69,8 @@ async fn assert_hidden(shop: AdobeConfig) {
         let letters = house.dead_letters().await.unwrap();
         found.look_at(&format!("dead letters of round {round}"), &format!("{letters:?}"));
         assert!(round > 0 || letters.len() > 5, "only {} dead letters: this would prove little", letters.len());
-        house.context.queue.replay_matching(&DeadFilter::default(), None, "test").await.unwrap();
+        let ids: Vec<_> = letters.into_iter().map(|letter| letter.job.id).collect();
+        house.context.queue.replay(&ids, "test").await.unwrap();
         settle_and_resume(&house).await;
     }
     assert_it_went_through(&house).await;
