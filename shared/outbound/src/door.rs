@@ -18,12 +18,13 @@ use crate::{
     Answer, BudgetConfig, BudgetLeft, Credentials, Request,
     hosts::AllowedHosts,
     keys::Keys,
-    redact::redact,
+    redact::{hide, redact},
     request::Target,
     skew::Skew,
     spend::Budgets,
     token::Tokens,
     transport::{self, Failure},
+    witness::{self, Said},
 };
 
 /// How one connection reaches its system.
@@ -201,10 +202,28 @@ impl Door {
 
     /// A text of the system without the credentials, which some systems echo, cut to [`Fault::MESSAGE_LIMIT`].
     pub fn redact(&self, text: &str, credentials: &Credentials) -> String {
+        redact(text, &self.secrets(credentials))
+    }
+
+    fn secrets(&self, credentials: &Credentials) -> Vec<SecretString> {
         let mut secrets: Vec<SecretString> = credentials.headers.iter().map(|(_, value)| value.clone()).collect();
         secrets.extend(credentials.token.as_ref().and_then(|issuer| self.inner.tokens.held(&issuer.cache_key())));
         secrets.extend(credentials.signer.iter().flat_map(|signer| signer.secrets()));
-        redact(text, &secrets)
+        secrets
+    }
+
+    /// Tells whoever witnesses this task what was said.
+    fn tell(&self, request: &Request, credentials: &Credentials, answer: Option<&Answer>) {
+        if !witness::wants(request) {
+            return;
+        }
+        let answered = answer.map(|answer| hide(&answer.text(), &self.secrets(credentials))).unwrap_or_default();
+        witness::note(Said {
+            operation: request.operation,
+            status: answer.map(|answer| answer.status),
+            sent: request.body.clone().unwrap_or_default(),
+            answered: Bytes::from(answered),
+        });
     }
 
     /// Learns a paced budget's allowance from an answer. Cheap; all workers follow from the next request on.
@@ -310,6 +329,7 @@ impl Door {
         let outcome = permit.keep(self.exchange(request, url, headers).instrument(span.clone())).await;
         drop(permit);
         let took = started.elapsed();
+        self.tell(request, credentials, outcome.as_ref().ok());
         span.record("duration_ms", u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         match outcome {
             Ok(answer) => {

@@ -13,6 +13,7 @@ mod skew;
 mod spend;
 mod token;
 mod transport;
+mod witness;
 
 pub use answer::Answer;
 pub use budget::{BudgetConfig, BudgetKind, BudgetLeft};
@@ -25,3 +26,4 @@ pub use reqwest::Method;
 pub use sign::RequestSigner;
 pub use token::{Credentials, IssuedToken, TokenIssuer};
 pub use url::Url;
+pub use witness::{Said, witnessed};

@@ -13,6 +13,15 @@ const SHORTEST_SECRET: usize = 4;
 /// follows `Bearer` and `Basic`. The result is cut at [`Fault::MESSAGE_LIMIT`] characters, after the replacement, so
 /// that the cut cannot leave half a secret.
 pub fn redact(text: &str, secrets: &[SecretString]) -> String {
+    let clean = hide(text, secrets);
+    match clean.char_indices().nth(Fault::MESSAGE_LIMIT) {
+        Some((end, _)) => format!("{}…", &clean[..end]),
+        None => clean,
+    }
+}
+
+/// As [`redact`], for a whole body: nothing is cut.
+pub(crate) fn hide(text: &str, secrets: &[SecretString]) -> String {
     let mut needles = Vec::new();
     for secret in secrets {
         add_forms(secret.expose_secret(), &mut needles);
@@ -24,11 +33,7 @@ pub fn redact(text: &str, secrets: &[SecretString]) -> String {
     for needle in &needles {
         clean = clean.replace(needle.as_str(), REDACTED);
     }
-    let clean = hide_after_scheme(&clean);
-    match clean.char_indices().nth(Fault::MESSAGE_LIMIT) {
-        Some((end, _)) => format!("{}…", &clean[..end]),
-        None => clean,
-    }
+    hide_after_scheme(&clean)
 }
 
 /// All the ways in which a header's value can come back in an answer.

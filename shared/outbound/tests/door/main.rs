@@ -6,3 +6,4 @@ mod signatures;
 mod support;
 mod tokens;
 mod transport;
+mod witness;
