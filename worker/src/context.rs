@@ -8,7 +8,7 @@ use mlc_epicor::EpicorClient;
 use mlc_hubspot::HubspotClient;
 use mlc_ledger::Ledger;
 use mlc_mapping::CompanyRules;
-use mlc_model::{Clock, ConnectionId, Fault, FaultKind, FlowId, System};
+use mlc_model::{Clock, ConnectionId, Fault, FaultKind, FlowId, Sealer, System};
 use mlc_queue::{Lane, Outcome, Queue, SnoozeReason};
 use mlc_runtime::{
     metrics::Metrics,
@@ -36,6 +36,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Seals what is kept for people.
+    pub(crate) sealer: Arc<dyn Sealer>,
     /// What the shops can do.
     pub(crate) shops: KnownShops,
 }

@@ -3,6 +3,7 @@
 mod capabilities;
 mod context;
 mod entities;
+mod exchanges;
 mod flows;
 mod jobs;
 mod open;

@@ -58,18 +58,11 @@ pub async fn open_with_keys(
         max_attempts: settings.retry.max_attempts,
         ..QueueConfig::default()
     };
-    let queue = Queue::open(redis.clone(), sealer, config).await?;
+    let queue = Queue::open(redis.clone(), Arc::clone(&sealer), config).await?;
     for (id, connection) in &settings.connections {
         queue.set_cap(&Lane::from(id.clone()), Some(connection.lane_cap())).await?;
     }
     let connections = Connections::new(Arc::clone(&settings), redis.clone(), keys, metrics.clone(), Arc::clone(&clock));
-    Ok(Context {
-        settings,
-        queue,
-        ledger: Ledger::new(redis),
-        connections,
-        metrics,
-        clock,
-        shops: KnownShops::default(),
-    })
+    let ledger = Ledger::new(redis).keep_exchanges_of(settings.audit.exchanges);
+    Ok(Context { settings, queue, ledger, connections, metrics, clock, sealer, shops: KnownShops::default() })
 }

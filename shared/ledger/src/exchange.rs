@@ -56,11 +56,8 @@ pub enum ExchangeUnreadable {
 impl Exchange {
     /// Seals it for one record. Each part is cut to about 8 KiB first.
     pub fn seal(mut self, sealer: &dyn Sealer, flow: &FlowId, key: &RecordKey) -> Vec<u8> {
-        for part in [&mut self.source, &mut self.sent, &mut self.answered] {
-            if let Some(value) = part {
-                shorten(value);
-            }
-        }
+        let parts = [&mut self.source, &mut self.sent, &mut self.answered];
+        parts.into_iter().flatten().for_each(shorten);
         let plain = serde_json::to_vec(&self).unwrap_or_default();
         sealer.seal(&context(flow, key), &lz4_flex::compress_prepend_size(&plain))
     }

@@ -13,14 +13,14 @@ const CALLS: usize = 64;
 /// … and most bytes of theirs: the oldest go first.
 const BYTES: usize = 4 * 1024 * 1024;
 
-/// One write with a JSON body, and its answer. `Debug` shows no content: both hold personal data.
+/// One write, and its answer. `Debug` shows no content: both hold personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Said {
     /// The request's name.
     pub operation: &'static str,
     /// HTTP status; `None` when no answer came.
     pub status: Option<u16>,
-    /// The body that was sent.
+    /// The body that was sent: JSON, or empty.
     pub sent: Bytes,
     /// The body that was answered, without credentials that it echoed; empty when no answer came.
     pub answered: Bytes,
@@ -58,10 +58,11 @@ pub async fn witnessed<F: Future>(work: F) -> (F::Output, Vec<Said>) {
     NOTES.scope(RefCell::new(Notes::default()), whole).await
 }
 
-/// Whether somebody wants to know about this request. Only writes with a JSON body: what buys a token is neither.
+/// Whether somebody wants to know about this request: a write without a body or with one of JSON, and never what buys a token.
 pub(crate) fn wants(request: &Request) -> bool {
-    let is_json = request.headers.iter().any(|(name, value)| *name == "content-type" && value == "application/json");
-    request.writes && is_json && NOTES.try_with(|_| ()).is_ok()
+    let is_json = || request.headers.iter().any(|(name, value)| *name == "content-type" && value == "application/json");
+    let is_plain = request.body.is_none() || is_json();
+    request.writes && is_plain && !request.operation.starts_with("token.") && NOTES.try_with(|_| ()).is_ok()
 }
 
 /// Notes it for whoever wants to know.

@@ -73,6 +73,12 @@ where
     Ok(outcome)
 }
 
+/// A vendor's id in Epicor is its number.
+fn target_of(vendor: &RecordKey) -> Result<TargetId, Fault> {
+    let number = vendor.as_str().rsplit(':').next().unwrap_or_default();
+    TargetId::parse(number).map_err(|problem| Fault::defect(OPERATION, problem.to_string()))
+}
+
 /// Epicor holds what the shop had when it was read.
 async fn delivered(
     context: &Context,
@@ -82,8 +88,7 @@ async fn delivered(
     (version, fingerprint): (Version, Fingerprint),
     action: Action,
 ) -> Result<(), Fault> {
-    let number = vendor.as_str().rsplit(':').next().unwrap_or_default();
-    let target = TargetId::parse(number).map_err(|problem| Fault::defect(OPERATION, problem.to_string()))?;
+    let target = target_of(vendor)?;
     let delivery = Delivery {
         key: vendor.clone(),
         version,

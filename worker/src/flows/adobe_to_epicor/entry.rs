@@ -5,10 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use mlc_ledger::{Action, AuditNote, Delivery, Sighting, Verdict};
 use mlc_model::{Fault, FaultKind, Fingerprint, FlowId, RecordKey, System, TargetId, Version};
+use mlc_outbound::witnessed;
 use mlc_queue::{JobContext, Outcome, SnoozeReason};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::context::Context;
+use crate::{
+    context::Context,
+    exchanges::{Exchanges, Told},
+};
 
 /// Longer than a job may run: a lease must not end while its holder still writes.
 const LEASE: Duration = Duration::from_secs(240);
@@ -125,6 +129,32 @@ impl<'a> Entry<'a> {
         self.context.ledger.deliver(self.flow, &[delivery]).await?;
         self.count(Action::Created.as_str());
         Ok(())
+    }
+
+    /// Carries out `work` and keeps what was said meanwhile, when it has ended: `source` is what it enters, `telling` the calls that count.
+    pub(super) async fn told(
+        &self,
+        source: &impl Serialize,
+        telling: &[&str],
+        work: impl Future<Output = Result<Outcome, Fault>>,
+    ) -> Result<Outcome, Fault> {
+        let (outcome, said) = witnessed(work).await;
+        let told = Told::last(&said, telling);
+        let mut exchanges = Exchanges::new(self.context, self.flow, self.run);
+        match &outcome {
+            Ok(Outcome::Done { .. }) if !said.is_empty() => {
+                let links = self.context.ledger.link(self.flow, std::slice::from_ref(&self.key)).await;
+                // Only shown to people: a record that was entered is entered without it too.
+                let target = links.unwrap_or_default().pop().flatten();
+                exchanges.add(self.key.clone(), source, told, Ok(target.as_ref()));
+            }
+            Err(fault) if matches!(fault.kind, FaultKind::Rejected | FaultKind::Defect) => {
+                exchanges.add(self.key.clone(), source, told, Err(fault));
+            }
+            _ => return outcome,
+        }
+        exchanges.keep().await;
+        outcome
     }
 
     fn fingerprint(&self) -> Result<Fingerprint, Fault> {

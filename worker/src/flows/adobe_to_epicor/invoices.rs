@@ -20,6 +20,8 @@ use crate::{context::Context, shop_invoices::entered_from_shop};
 
 /// The name under which the progress of an invoice is kept.
 const KEPT: &str = "ap_invoice";
+/// The calls that tell what became of it.
+const TELLING: [&str; 1] = ["ap_invoices.update_master"];
 /// While Epicor's lane is full.
 const BACKPRESSURE_PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// What people are told to look at.
@@ -38,7 +40,8 @@ pub(crate) async fn step(context: &Context, job: &CreateApInvoice, run: &JobCont
         InvoiceStep::Write(invoice) => {
             // Epicor locks a group for whoever works in it, and one end of work frees it: two invoices side by side would disturb each other.
             let group = RecordKey::from_text(&format!("{company}:APGROUP:{}", invoice.group.trim()));
-            entry.leased(&[group], async || write(&entry, job, company, invoice).await).await
+            let work = async || entry.told(invoice, &TELLING, write(&entry, job, company, invoice)).await;
+            entry.leased(&[group], work).await
         }
         InvoiceStep::Mark { number, vendor_number } => {
             entry.leased(&[], async || mark(&entry, job, company, number, *vendor_number).await).await

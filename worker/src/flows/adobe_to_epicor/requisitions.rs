@@ -17,6 +17,8 @@ use crate::context::Context;
 
 /// The name under which the progress of a requisition is kept.
 const KEPT: &str = "requisition";
+/// The calls that tell what became of it.
+const TELLING: [&str; 1] = ["requisitions.update"];
 /// While Epicor's lane is full.
 const BACKPRESSURE_PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// What people are told to look at.
@@ -32,7 +34,10 @@ pub(crate) async fn step(context: &Context, job: &CreateRequisition, run: &JobCo
     let entry = Entry::new(context, &job.flow, run, key);
     let outcome = match &job.step {
         RequisitionStep::Confirm => confirm(&entry, job).await,
-        RequisitionStep::Write(requisition) => entry.leased(&[], async || write(&entry, job, requisition).await).await,
+        RequisitionStep::Write(requisition) => {
+            let work = async || entry.told(requisition, &TELLING, write(&entry, job, requisition)).await;
+            entry.leased(&[], work).await
+        }
     };
     entry.settled(outcome).await
 }

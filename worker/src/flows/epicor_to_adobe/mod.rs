@@ -78,6 +78,16 @@ pub(crate) fn touched_orders(record: &Record) -> Vec<RecordKey> {
     }
 }
 
+/// The calls that tell what became of a record; what else is written on the way only serves them.
+pub(crate) fn telling(record: &Record) -> &'static [&'static str] {
+    match record {
+        Record::Vendor(_) => &["companies.create", "companies.update", "sources.create", "sources.update"],
+        Record::PurchaseOrder(_) => &["orders.create", "orders.update", "orders.cancel"],
+        Record::ApInvoice(_) => &["invoices.create", "invoices.mark"],
+        Record::Customer(_) | Record::Contact(_) => &[],
+    }
+}
+
 /// Writes one record.
 ///
 /// # Errors

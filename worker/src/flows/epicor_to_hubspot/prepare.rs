@@ -55,6 +55,14 @@ fn fingerprint(value: &impl serde::Serialize) -> Result<Fingerprint, Fault> {
 }
 
 impl Prepared {
+    /// What HubSpot knows the record by: our key of a firm, the address of a person.
+    pub(crate) fn target_key(&self) -> &str {
+        match &self.target {
+            Target::Company(input) => input.key.as_str(),
+            Target::Contact { input, .. } => &input.email,
+        }
+    }
+
     /// Key of the firm a person belongs to; `None` for firms.
     pub(crate) fn parent(&self) -> Option<RecordKey> {
         match &self.record {

@@ -11,11 +11,13 @@ use std::time::Duration;
 use mlc_flow::{PushRecord, Record};
 use mlc_ledger::{Action, Delivery, Sighting, Verdict};
 use mlc_model::{Fault, FaultKind, RecordKey, System};
+use mlc_outbound::{Said, witnessed};
 use mlc_queue::{JobContext, Order, Outcome};
 
 use super::{note, read_afresh};
 use crate::{
     context::Context,
+    exchanges::{BatchTold, Exchanges},
     flows::epicor_to_hubspot::{self, Prepared, Written},
     jobs::standing,
 };
@@ -106,7 +108,8 @@ async fn write_leased(
     }
 
     let client = context.hubspot(&job.to).await?;
-    let outcomes = match epicor_to_hubspot::write(&client, &batch).await {
+    let (written, said) = witnessed(epicor_to_hubspot::write(&client, &batch)).await;
+    let outcomes = match written {
         Ok(outcomes) => outcomes,
         // One poisonous record can make the server fail for the whole batch: take it apart rather than give all of it up.
         Err(fault) if fault.status == Some(500) && batch.len() > 1 && run.attempt >= BISECT_FROM_ATTEMPT => {
@@ -119,7 +122,7 @@ async fn write_leased(
         }
         Err(fault) => return Err(fault),
     };
-    settle(context, job, run, batch, outcomes, then).await
+    settle(context, job, run, batch.into_iter().zip(outcomes), &said, then).await
 }
 
 /// Finds the company of each person. Persons whose firm is not at the target yet wait for it, a bounded time.
@@ -180,16 +183,19 @@ async fn settle(
     context: &Context,
     job: &PushRecord,
     run: &JobContext,
-    batch: Vec<Prepared>,
-    outcomes: Vec<Result<Written, Fault>>,
+    batch: impl ExactSizeIterator<Item = (Prepared, Result<Written, Fault>)> + Send,
+    said: &[Said],
     then: &mut FollowUps,
 ) -> Result<(), Fault> {
     let now = context.clock.now();
     let mut deliveries = Vec::with_capacity(batch.len());
     let mut unsettled: Vec<(Record, Fault)> = Vec::new();
-    for (one, outcome) in batch.into_iter().zip(outcomes) {
+    let (told, mut exchanges) = (BatchTold::read(said), Exchanges::new(context, &job.flow, run));
+    for (one, outcome) in batch {
+        let about = told.of(one.target_key());
         match outcome {
             Ok(written) => {
+                exchanges.add(one.record.key(), &one.record, about, Ok(Some(&written.target)));
                 let action = if written.created { Action::Created } else { Action::Updated };
                 context.metrics.records(job.flow.as_str(), action.as_str(), 1);
                 deliveries.push(Delivery {
@@ -206,6 +212,7 @@ async fn settle(
             Err(fault) if matches!(fault.kind, FaultKind::Rejected | FaultKind::Defect) => {
                 context.metrics.records(job.flow.as_str(), "refused", 1);
                 note(context, job, run, &one.record, Action::Refused, Some(&fault)).await?;
+                exchanges.add(one.record.key(), &one.record, about, Err(&fault));
                 then.shelved.push((after_the_cure(job, one.record, &fault)?, fault));
             }
             Err(fault) => unsettled.push((one.record, fault)),
@@ -215,6 +222,7 @@ async fn settle(
     for key in context.ledger.deliver(&job.flow, &deliveries).await? {
         tracing::warn!(flow = %job.flow, record.key = %key, "A newer version of {key} was delivered while this one was being written");
     }
+    exchanges.keep().await;
     if let Some((_, fault)) = unsettled.iter().find(|(_, fault)| fault.kind == FaultKind::Unauthorized) {
         // The lane is held and the job waits in it; what was delivered is unchanged by then.
         return Err(fault.clone());

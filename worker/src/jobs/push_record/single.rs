@@ -9,11 +9,13 @@ use chrono::TimeDelta;
 use mlc_flow::{PushRecord, Record};
 use mlc_ledger::{Action, Delivery, Sighting, Verdict};
 use mlc_model::{Fault, FaultKind, Fingerprint, RecordKey};
+use mlc_outbound::witnessed;
 use mlc_queue::{JobContext, Outcome, SnoozeReason};
 
 use super::{note, read_afresh};
 use crate::{
     context::Context,
+    exchanges::{Exchanges, Told},
     flows::epicor_to_adobe::{self, Landed, ShopRules},
     shop_scope::order_lock,
 };
@@ -93,10 +95,14 @@ async fn write(
             return Ok(Outcome::done());
         }
     }
-    match epicor_to_adobe::write(context, job, run, rules, record).await {
+    let (landed, said) = witnessed(epicor_to_adobe::write(context, job, run, rules, record)).await;
+    let told = Told::last(&said, epicor_to_adobe::telling(record));
+    let mut exchanges = Exchanges::new(context, &job.flow, run);
+    match landed {
         Ok(Landed::Written { target, created, then }) => {
             let action = if created { Action::Created } else { Action::Updated };
             context.metrics.records(job.flow.as_str(), action.as_str(), 1);
+            exchanges.add(key.clone(), record, told, Ok(Some(&target)));
             let delivery = Delivery {
                 key,
                 version,
@@ -108,6 +114,7 @@ async fn write(
                 at: context.clock.now(),
             };
             context.ledger.deliver(&job.flow, &[delivery]).await?;
+            exchanges.keep().await;
             Ok(Outcome::then(then))
         }
         Ok(Landed::Waits { thing, pause }) => {
@@ -115,7 +122,10 @@ async fn write(
         }
         Ok(Landed::OnReview | Landed::LeftOut) => Ok(Outcome::done()),
         Err(fault) if matches!(fault.kind, FaultKind::Rejected | FaultKind::Defect) => {
-            refused(context, job, run, record, fault).await
+            exchanges.add(key, record, told, Err(&fault));
+            let outcome = refused(context, job, run, record, fault).await?;
+            exchanges.keep().await;
+            Ok(outcome)
         }
         Err(fault) => Err(fault),
     }

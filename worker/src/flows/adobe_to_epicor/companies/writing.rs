@@ -7,10 +7,15 @@ use mlc_flow::{PullCompany, PullStep};
 use mlc_ledger::{Action, AuditNote, Sighting, Verdict};
 use mlc_mapping::{SharedValues, is_form_of, vendor_columns};
 use mlc_model::{Fault, FaultKind, Fingerprint, RecordKey, SharedField, System, Vendor, Version};
+use mlc_outbound::witnessed;
 use mlc_queue::{JobContext, Order, Outcome, UniqueKey};
 
-use super::{OPERATION, delivered, leased};
-use crate::{context::Context, flows::vendor_master};
+use super::{OPERATION, delivered, leased, target_of};
+use crate::{
+    context::Context,
+    exchanges::{Exchanges, Told},
+    flows::vendor_master,
+};
 
 /// Readings after somebody saved the vendor in between.
 const TRIES: usize = 4;
@@ -44,12 +49,23 @@ impl Write<'_> {
             }
             Some(Verdict::Unchanged) | None => return Ok(Outcome::done()),
         }
-        match self.agree().await {
+        let (agreed, said) = witnessed(self.agree()).await;
+        let told = Told::last(&said, &["vendors.update"]);
+        let mut exchanges = Exchanges::new(context, flow, self.run);
+        match agreed {
             Ok(action) => {
                 delivered(context, self.job, self.run, self.vendor, (self.version, self.seen), action).await?;
+                let target = target_of(self.vendor)?;
+                exchanges.add(self.vendor.clone(), self.values, told, Ok(Some(&target)));
+                exchanges.keep().await;
                 Ok(Outcome::done())
             }
-            Err(fault) if matches!(fault.kind, FaultKind::Rejected | FaultKind::Defect) => self.refused(fault).await,
+            Err(fault) if matches!(fault.kind, FaultKind::Rejected | FaultKind::Defect) => {
+                exchanges.add(self.vendor.clone(), self.values, told, Err(&fault));
+                let outcome = self.refused(fault).await?;
+                exchanges.keep().await;
+                Ok(outcome)
+            }
             Err(fault) => Err(fault),
         }
     }
