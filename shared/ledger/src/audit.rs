@@ -104,6 +104,13 @@ impl fmt::Display for AuditId {
     }
 }
 
+impl std::str::FromStr for AuditId {
+    type Err = LedgerError;
+    fn from_str(text: &str) -> Result<Self, LedgerError> {
+        Self::parse(text).map_err(|_| LedgerError::NoSuchPlace)
+    }
+}
+
 impl Serialize for AuditId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

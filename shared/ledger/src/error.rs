@@ -17,7 +17,7 @@ pub enum LedgerError {
     #[error("item {0} is not on the review list")]
     NoSuchReview(ReviewId),
     /// A list that is gone on with from a place that it never gave.
-    #[error("this is no place in the list of people's actions: begin again")]
+    #[error("this is no place in the audit: begin again without it")]
     NoSuchPlace,
     /// A window that would read nothing or everything by mistake.
     #[error(transparent)]

@@ -106,6 +106,21 @@ impl Ledger {
         reply.ids.iter().take(limit).map(read).collect()
     }
 
+    /// One action by its place; `None` when it is long past, or never was.
+    ///
+    /// # Errors
+    /// `NoSuchPlace` for a text that is none; `Redis`, or `Unreadable`.
+    pub async fn action(&self, place: &str) -> Result<Option<ActionEntry>, LedgerError> {
+        let place = place.parse::<AuditId>()?.to_string();
+        let reply: StreamRangeReply = redis::cmd("XRANGE")
+            .arg(keys::actions(self.namespace()))
+            .arg(&place)
+            .arg(&place)
+            .query_async(&mut self.connection())
+            .await?;
+        reply.ids.first().map(read).transpose()
+    }
+
     /// What people did, as `filter` says, newest first: at most `limit`, and the place after which the next part begins; `None` when there
     /// is no more. A search among very many actions stops after a while with fewer, or none, and a place to go on from.
     ///
@@ -118,10 +133,9 @@ impl Ledger {
         limit: usize,
     ) -> Result<(Vec<ActionEntry>, Option<String>), LedgerError> {
         let begun = Instant::now();
-        let mut end = match after.map(AuditId::parse) {
+        let mut end = match after {
             None => "+".to_owned(),
-            Some(Ok(place)) => format!("({place}"),
-            Some(Err(_)) => return Err(LedgerError::NoSuchPlace),
+            Some(place) => format!("({}", place.parse::<AuditId>()?),
         };
         let (limit, wanted) = (limit.max(1), filter.lowered());
         let mut found = Vec::new();

@@ -25,16 +25,10 @@ impl Ledger {
         limit: usize,
     ) -> Result<Vec<AuditEntry>, LedgerError> {
         let rows = self.row(flow, std::slice::from_ref(key)).await?;
-        let mut next = rows.into_iter().next().flatten().and_then(|row| row.last_entry);
-        let mut trail = Vec::new();
-        while let Some(id) = next.filter(|_| trail.len() < limit) {
-            let found = self.read_stream(flow, &id.to_string(), &id.to_string(), 1).await?;
-            let of_record = found.into_iter().flatten().find(|entry| entry.key == key.as_str());
-            // An entry always points to an older one; anything else would be a loop.
-            next = of_record.as_ref().and_then(|entry| entry.previous).filter(|previous| *previous < id);
-            trail.extend(of_record);
-        }
-        Ok(trail)
+        let Some(newest) = rows.into_iter().next().flatten().and_then(|row| row.last_entry) else {
+            return Ok(Vec::new());
+        };
+        Ok(self.audit_chain(flow, key, newest, limit).await?.0)
     }
 
     /// The entries of one window, oldest first, at most `limit`. Reads the flow's stream from the window's opening on, and
@@ -83,7 +77,7 @@ impl Ledger {
         Ok(entries)
     }
 
-    async fn read_stream(
+    pub(crate) async fn read_stream(
         &self,
         flow: &FlowId,
         start: &str,

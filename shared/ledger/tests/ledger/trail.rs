@@ -1,4 +1,4 @@
-use mlc_ledger::{Action, AuditNote, PersonAction};
+use mlc_ledger::{Action, AuditNote, Past, PersonAction};
 use mlc_model::{JobId, Version, WindowId};
 
 use crate::server::{Server, at, delivery, flow, key, print, sighting};
@@ -107,4 +107,52 @@ async fn what_people_did_is_kept_newest_first() {
     }
     let actions = ledger.audit_actions(10).await.unwrap();
     assert_eq!(actions.iter().map(|a| a.action.what.as_str()).collect::<Vec<_>>(), ["lane.resume", "lane.pause"]);
+}
+
+#[tokio::test]
+async fn a_record_is_told_as_it_stood_at_a_time_that_is_past() {
+    let server = Server::start().await;
+    let (ledger, flow) = (server.ledger(), flow());
+    let mut created = delivery(&sighting(1, 10, 1), "77");
+    created.at = at(1_000);
+    ledger.deliver(&flow, &[created]).await.unwrap();
+    ledger.note(&flow, &[AuditNote { at: at(2_000), ..note(1, Action::Refused, Some("no")) }]).await.unwrap();
+    let mut updated = delivery(&sighting(1, 20, 2), "78");
+    (updated.action, updated.at) = (Action::Updated, at(3_000));
+    ledger.deliver(&flow, &[updated]).await.unwrap();
+    ledger.note(&flow, &[AuditNote { at: at(3_500), ..note(1, Action::Updated, Some("cut")) }]).await.unwrap();
+    ledger.note(&flow, &[AuditNote { at: at(4_000), ..note(1, Action::Deleted, None) }]).await.unwrap();
+
+    let told = async |ms: i64| match ledger.audit_at(&flow, &key(1), at(ms)).await.unwrap() {
+        Past::Known(standing) => {
+            let delivered = standing.delivered.map(|entry| (entry.version.unwrap().0, entry.after.unwrap()));
+            Some((standing.last.action, standing.last.target_id.map(|id| id.to_string()), delivered))
+        }
+        Past::NotYet => None,
+        Past::Unknown { oldest } => panic!("unknown, oldest {oldest:?}"),
+    };
+    assert_eq!(told(999).await, None);
+    let first = Some((10, print(1)));
+    assert_eq!(told(1_000).await, Some((Action::Created, Some("77".to_owned()), first)));
+    assert_eq!(told(2_500).await, Some((Action::Refused, Some("77".to_owned()), first)));
+    let second = Some((20, print(2)));
+    assert_eq!(told(3_000).await, Some((Action::Updated, Some("78".to_owned()), second)));
+    assert_eq!(told(3_600).await.unwrap().2, second, "a note beside the delivery is none");
+    assert_eq!(told(9_999).await.unwrap().2, None, "it was deleted at the target");
+}
+
+#[tokio::test]
+async fn a_trail_that_was_trimmed_does_not_pretend_to_know() {
+    let server = Server::start().await;
+    let (ledger, flow) = (server.ledger().keep_audit_records(1_000), flow());
+    for round in 0..3 {
+        let mut all: Vec<_> = (0..1_000).map(|n| delivery(&sighting(n, 10 + round, 1), "7")).collect();
+        all.iter_mut().for_each(|delivery| delivery.at = at(round * 1_000));
+        ledger.deliver(&flow, &all).await.unwrap();
+    }
+    let before = ledger.audit_at(&flow, &key(1), at(500)).await.unwrap();
+    assert!(matches!(before, Past::Unknown { oldest: Some(_) }), "{before:?}");
+    let now = ledger.audit_at(&flow, &key(1), at(2_500)).await.unwrap();
+    assert!(matches!(now, Past::Known(standing) if standing.delivered.is_some()));
+    assert_eq!(ledger.audit_at(&flow, &key(5_000), at(0)).await.unwrap(), Past::Unknown { oldest: None });
 }

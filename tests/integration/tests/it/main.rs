@@ -9,6 +9,7 @@ mod crashes;
 mod customers;
 mod end_state;
 mod epicor_faults;
+mod exchanges;
 mod full_redis;
 mod holding;
 mod hubspot_faults;

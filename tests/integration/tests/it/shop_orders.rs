@@ -4,7 +4,7 @@ mod bad_orders;
 mod changes;
 mod compare;
 mod polls;
-mod rig;
+pub(crate) mod rig;
 mod trouble;
 
 use mlc_house::{House, HouseConfig, SHOP_ORDERS};
