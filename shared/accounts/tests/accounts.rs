@@ -1,0 +1,458 @@
+//! Accounts against a real Redis.
+#![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+
+use std::{
+    net::IpAddr,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use mlc_accounts::{
+    AccountName, Accounts, AccountsError, Attempt, ExposeSecret as _, Locked, Login, NewAccount, NewPassword, NewToken,
+    Recorded, Refusal, Role, SecretString, Welcome,
+};
+use mlc_runtime::{redis::RedisHandle, settings::RedisSettings};
+use redis::AsyncCommands as _;
+
+const PASSWORD: &str = "correct horse battery";
+const IDLE: Duration = Duration::from_secs(12 * 60 * 60);
+
+struct House {
+    process: Child,
+    redis: RedisHandle,
+    accounts: Accounts,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl House {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("redis.sock");
+        let process = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
+            .arg(&socket)
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Connecting retries for about three seconds, which is what the server may take to open its socket.
+        let redis = RedisHandle::connect(&RedisSettings::at(format!("unix://{}", socket.display()))).await.unwrap();
+        Self { process, accounts: Accounts::new(redis.clone(), IDLE), redis, _folder: folder }
+    }
+
+    async fn add(&self, text: &str, role: Role) -> AccountName {
+        self.add_with(text, role, false).await
+    }
+
+    async fn add_with(&self, text: &str, role: Role, one_time: bool) -> AccountName {
+        let new = NewAccount { name: name(text), role, password: password(PASSWORD), one_time, by: "test".to_owned() };
+        self.accounts.add(new, now()).await.unwrap().name
+    }
+
+    async fn login(&self, name: &str, password: &str, at: DateTime<Utc>) -> Login {
+        self.login_from(name, password, None, None, at).await
+    }
+
+    async fn login_from(
+        &self,
+        name: &str,
+        password: &str,
+        address: Option<&str>,
+        device: Option<&SecretString>,
+        at: DateTime<Utc>,
+    ) -> Login {
+        let attempt = Attempt {
+            name,
+            password: &SecretString::from(password),
+            address: address.map(|text| text.parse::<IpAddr>().unwrap()),
+            device: device.map(|device| device.expose_secret()),
+            agent: "a browser",
+        };
+        self.accounts.login(&attempt, at).await.unwrap()
+    }
+
+    async fn welcome(&self, name: &str, at: DateTime<Utc>) -> Welcome {
+        match self.login(name, PASSWORD, at).await {
+            Login::In(welcome) => *welcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn is_in(&self, session: &SecretString, at: DateTime<Utc>) -> bool {
+        self.accounts.session(session.expose_secret(), at).await.unwrap().is_some()
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+}
+
+fn secs(n: i64) -> DateTime<Utc> {
+    now() + TimeDelta::seconds(n)
+}
+
+fn name(text: &str) -> AccountName {
+    AccountName::parse(text).unwrap()
+}
+
+fn password(text: &str) -> NewPassword {
+    NewPassword::parse(SecretString::from(text), &name("nobody")).unwrap()
+}
+
+fn refusal(login: Login) -> Refusal {
+    match login {
+        Login::Refused(refusal) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn wait(login: Login) -> u64 {
+    match login {
+        Login::Locked { wait } => wait.as_secs(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_name_and_its_password_open_a_session_and_redis_holds_nothing_that_does() {
+    let house = House::open().await;
+    house.add("Lena", Role::Operator).await;
+    let welcome = house.welcome("lena", now()).await;
+    assert_eq!((welcome.account.name.as_str(), welcome.account.role), ("Lena", Role::Operator));
+    let inside = house.accounts.session(welcome.session.expose_secret(), now()).await.unwrap().unwrap();
+    assert_eq!(inside.account, welcome.account);
+    let again = house.welcome("Lena", now()).await;
+    assert_ne!(again.session.expose_secret(), welcome.session.expose_secret());
+
+    let mut connection = house.redis.manager.clone();
+    let keys: Vec<String> = redis::cmd("SCAN")
+        .arg(0)
+        .arg("COUNT")
+        .arg(1000)
+        .query_async::<(u64, Vec<String>)>(&mut connection)
+        .await
+        .unwrap()
+        .1;
+    assert!(keys.len() > 3 && keys.iter().all(|key| key.starts_with("{mlcc:mlc}:")), "{keys:?}");
+    for key in keys {
+        let dump: Vec<u8> = redis::cmd("DUMP").arg(&key).query_async(&mut connection).await.unwrap();
+        let all = [key.as_bytes(), &dump].concat();
+        for secret in [welcome.session.expose_secret(), welcome.device.expose_secret(), PASSWORD] {
+            assert!(!all.windows(secret.len()).any(|part| part == secret.as_bytes()), "{key}");
+        }
+    }
+    assert!(!format!("{welcome:?}{:?}", house.accounts).contains(welcome.session.expose_secret()));
+}
+
+#[tokio::test]
+async fn a_wrong_password_a_wrong_name_and_a_disabled_account_are_refused_alike() {
+    let house = House::open().await;
+    house.add("lena", Role::Admin).await;
+    house.add("kim", Role::Operator).await;
+    house.accounts.set_disabled(&name("kim"), true).await.unwrap();
+    let wrong = refusal(house.login("lena", "wrong", now()).await);
+    assert_eq!(wrong, Refusal { account: Some(name("lena")), closed: false, lock: None });
+    let nobody = refusal(house.login("my-password-in-the-wrong-field", PASSWORD, now()).await);
+    assert_eq!(nobody, Refusal { account: None, closed: false, lock: None });
+    assert!(refusal(house.login("kim", PASSWORD, now()).await).closed);
+    for odd in ["", "\u{0}", "a\nb", "(x)"] {
+        assert_eq!(refusal(house.login(odd, PASSWORD, now()).await).account, None);
+    }
+}
+
+#[tokio::test]
+async fn the_lock_of_a_name_grows_to_five_minutes_and_opens_by_itself() {
+    let house = House::open().await;
+    house.add("lena", Role::Operator).await;
+    for _ in 0..4 {
+        assert_eq!(refusal(house.login("lena", "wrong", now()).await).lock, None);
+    }
+    let mut at = 0;
+    for span in [5, 10, 20, 40, 80, 160, 300, 300] {
+        let lock = refusal(house.login("LENA", "wrong", secs(at)).await).lock;
+        assert_eq!(lock, Some(Locked::Name(Duration::from_secs(span))));
+        // The right password does not help either while it is locked, and asking does not make it longer.
+        assert_eq!(wait(house.login("lena", PASSWORD, secs(at)).await), span);
+        assert_eq!(wait(house.login("lena", PASSWORD, secs(at + 1)).await), span - 1);
+        at += i64::try_from(span).unwrap();
+    }
+    house.welcome("lena", secs(at)).await;
+    assert_eq!(refusal(house.login("lena", "wrong", secs(at)).await).lock, None, "a login forgets the failures");
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_is_locked_in_the_same_way() {
+    let house = House::open().await;
+    for _ in 0..5 {
+        refusal(house.login("nobody", "wrong", now()).await);
+    }
+    assert_eq!(wait(house.login("nobody", "wrong", now()).await), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_attempts_at_the_same_time_are_not_one() {
+    let house = House::open().await;
+    house.add("lena", Role::Operator).await;
+    let elsewhere = Accounts::new(house.redis.clone(), IDLE);
+    let tries = (0..18).map(|n| {
+        let accounts = if n % 2 == 0 { house.accounts.clone() } else { elsewhere.clone() };
+        tokio::spawn(async move {
+            let password = SecretString::from("wrong");
+            let attempt = Attempt { name: "lena", password: &password, address: None, device: None, agent: "" };
+            matches!(accounts.login(&attempt, now()).await, Ok(Login::Refused(_)))
+        })
+    });
+    let mut looked_at = 0;
+    for attempt in tries.collect::<Vec<_>>() {
+        looked_at += usize::from(attempt.await.unwrap());
+    }
+    assert_eq!(looked_at, 5);
+}
+
+#[tokio::test]
+async fn one_address_that_tries_many_names_is_locked_and_a_good_login_takes_back_only_itself() {
+    let house = House::open().await;
+    house.add("kim", Role::Operator).await;
+    let from = Some("192.0.2.7");
+    for n in 0..19 {
+        assert_eq!(refusal(house.login_from(&format!("name{n}"), "x", from, None, now()).await).lock, None);
+        let in_between = house.login_from("kim", PASSWORD, from, None, now()).await;
+        assert!(matches!(in_between, Login::In(_)));
+    }
+    let lock = refusal(house.login_from("another", "x", from, None, now()).await).lock;
+    assert_eq!(lock, Some(Locked::Address(Duration::from_secs(5))));
+    assert_eq!(wait(house.login_from("kim", PASSWORD, from, None, now()).await), 5);
+    assert!(matches!(house.login_from("kim", PASSWORD, Some("192.0.2.8"), None, now()).await, Login::In(_)));
+}
+
+#[tokio::test]
+async fn a_browser_that_is_known_gets_in_while_somebody_guesses_elsewhere() {
+    let house = House::open().await;
+    house.add("lena", Role::Operator).await;
+    house.add("kim", Role::Operator).await;
+    let device = house.welcome("lena", now()).await.device;
+    for _ in 0..5 {
+        refusal(house.login("lena", "wrong", now()).await);
+    }
+    assert_eq!(wait(house.login("lena", PASSWORD, now()).await), 5);
+    let known = house.login_from("lena", PASSWORD, None, Some(&device), now()).await;
+    assert!(matches!(known, Login::In(welcome) if welcome.device.expose_secret() == device.expose_secret()));
+    assert_eq!(wait(house.login("lena", "wrong", now()).await), 5, "the lock elsewhere stays");
+    // It is known to one account, and is locked itself when it guesses.
+    for _ in 0..5 {
+        refusal(house.login_from("kim", "wrong", None, Some(&device), now()).await);
+        refusal(house.login_from("lena", "wrong", None, Some(&device), now()).await);
+    }
+    assert_eq!(wait(house.login("kim", PASSWORD, now()).await), 5);
+    assert_eq!(wait(house.login_from("lena", PASSWORD, None, Some(&device), now()).await), 5);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_is_not_used_and_after_seven_days_of_use() {
+    let house = House::open().await;
+    house.add("lena", Role::Operator).await;
+    let idle = house.welcome("lena", now()).await.session;
+    assert!(house.is_in(&idle, secs(12 * 3_600)).await);
+    assert!(house.is_in(&idle, secs(24 * 3_600)).await, "its use counts");
+    assert!(!house.is_in(&idle, secs(36 * 3_600 + 1)).await);
+    assert!(!house.is_in(&idle, secs(24 * 3_600)).await, "it does not come back");
+
+    let used = house.welcome("lena", now()).await.session;
+    for hours in (0..=168).step_by(12) {
+        assert!(house.is_in(&used, secs(hours * 3_600)).await, "{hours}");
+    }
+    assert!(!house.is_in(&used, secs(168 * 3_600 + 1)).await);
+}
+
+#[tokio::test]
+async fn another_password_ends_every_session_and_only_the_current_one_allows_it() {
+    let house = House::open().await;
+    let lena = house.add("lena", Role::Operator).await;
+    let session = house.welcome("lena", now()).await.session;
+    let (current, fresh) = (SecretString::from(PASSWORD), password("another long secret"));
+    let wrong = house.accounts.change_password(&lena, &"wrong".into(), &fresh, now()).await;
+    assert!(matches!(wrong, Err(AccountsError::WrongPassword)));
+    let same = house.accounts.change_password(&lena, &current, &password(PASSWORD), now()).await;
+    assert!(matches!(same, Err(AccountsError::Unchanged(_))));
+    assert!(house.is_in(&session, now()).await);
+    house.accounts.change_password(&lena, &current, &fresh, now()).await.unwrap();
+    assert!(!house.is_in(&session, now()).await);
+    assert!(house.accounts.sessions(&lena, now()).await.unwrap().is_empty());
+    refusal(house.login("lena", PASSWORD, now()).await);
+    assert!(matches!(house.login("lena", "another long secret", now()).await, Login::In(_)));
+}
+
+#[tokio::test]
+async fn a_new_password_from_an_admin_opens_the_lock_and_is_good_for_three_days() {
+    let house = House::open().await;
+    house.add("boss", Role::Admin).await;
+    let kim = house.add_with("kim", Role::Operator, true).await;
+    for _ in 0..5 {
+        refusal(house.login("kim", "wrong", now()).await);
+    }
+    house.accounts.set_password(&kim, &password(PASSWORD), true, now()).await.unwrap();
+    let welcome = house.welcome("kim", now()).await;
+    assert_eq!(welcome.account.one_time_until, Some(secs(72 * 3_600)));
+    assert!(refusal(house.login("kim", PASSWORD, secs(72 * 3_600)).await).closed);
+    let (current, own) = (SecretString::from(PASSWORD), password("my very own secret"));
+    house.accounts.change_password(&kim, &current, &own, now()).await.unwrap();
+    assert_eq!(house.accounts.account(&kim).await.unwrap().unwrap().one_time_until, None);
+}
+
+#[tokio::test]
+async fn a_disabled_or_removed_account_is_out_at_once_and_nobody_inherits_from_it() {
+    let house = House::open().await;
+    house.add("boss", Role::Admin).await;
+    let kim = house.add("kim", Role::Operator).await;
+    let new = NewToken { owner: kim.clone(), name: "ci".to_owned(), role: Role::Operator, lives: IDLE };
+    let token = house.accounts.add_token(&new, now()).await.unwrap();
+    let session = house.welcome("kim", now()).await.session;
+    house.accounts.set_disabled(&kim, true).await.unwrap();
+    assert!(!house.is_in(&session, now()).await);
+    assert!(house.accounts.bearer(token.expose_secret(), now()).await.unwrap().is_none());
+    house.accounts.set_disabled(&kim, false).await.unwrap();
+    assert!(!house.is_in(&session, now()).await, "enabling does not bring sessions back");
+    assert!(house.accounts.bearer(token.expose_secret(), now()).await.unwrap().is_some());
+
+    let session = house.welcome("kim", now()).await.session;
+    house.accounts.remove(&kim).await.unwrap();
+    house.add("kim", Role::Admin).await;
+    assert!(!house.is_in(&session, now()).await);
+    assert!(house.accounts.bearer(token.expose_secret(), now()).await.unwrap().is_none());
+    assert!(house.accounts.tokens(None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_last_admin_who_can_log_in_stays() {
+    let house = House::open().await;
+    let boss = house.add("boss", Role::Admin).await;
+    house.add_with("newcomer", Role::Admin, true).await;
+    let other = house.add("other", Role::Admin).await;
+    house.accounts.set_disabled(&other, true).await.unwrap();
+    let accounts = &house.accounts;
+    assert!(matches!(accounts.remove(&boss).await, Err(AccountsError::LastAdmin(_))));
+    assert!(matches!(accounts.set_role(&boss, Role::Operator).await, Err(AccountsError::LastAdmin(_))));
+    assert!(matches!(accounts.set_disabled(&boss, true).await, Err(AccountsError::LastAdmin(_))));
+    let one_time = accounts.set_password(&boss, &password(PASSWORD), true, now()).await;
+    assert!(matches!(one_time, Err(AccountsError::LastAdmin(_))));
+    accounts.set_disabled(&other, false).await.unwrap();
+    assert_eq!(accounts.set_role(&boss, Role::Operator).await.unwrap().role, Role::Admin);
+    assert!(matches!(accounts.set_role(&boss, Role::Operator).await, Err(AccountsError::Unchanged(_))));
+    assert!(matches!(accounts.remove(&other).await, Err(AccountsError::LastAdmin(_))));
+}
+
+#[tokio::test]
+async fn names_are_taken_once_however_they_are_written() {
+    let house = House::open().await;
+    assert!(house.accounts.is_empty().await.unwrap());
+    house.add("Lena", Role::Admin).await;
+    let again = NewAccount {
+        name: name("lENA"),
+        role: Role::Admin,
+        password: password(PASSWORD),
+        one_time: false,
+        by: "test".to_owned(),
+    };
+    assert!(matches!(house.accounts.add(again, now()).await, Err(AccountsError::NameTaken(_))));
+    house.add("adam", Role::ReadOnly).await;
+    let names: Vec<String> =
+        house.accounts.list().await.unwrap().into_iter().map(|account| account.name.to_string()).collect();
+    assert_eq!(names, ["adam", "Lena"]);
+    let nobody = house.accounts.set_role(&name("nobody"), Role::Admin).await;
+    assert!(matches!(nobody, Err(AccountsError::NoSuchAccount(_))));
+}
+
+#[tokio::test]
+async fn sessions_are_listed_ended_one_by_one_and_bounded() {
+    let house = House::open().await;
+    let lena = house.add("lena", Role::Operator).await;
+    let mut sessions = Vec::new();
+    for n in 0..21 {
+        sessions.push(house.accounts.open_session(&lena, &format!("browser {n}"), secs(n)).await.unwrap());
+    }
+    assert!(!house.is_in(&sessions[0], secs(30)).await, "the oldest made room");
+    let listed = house.accounts.sessions(&lena, secs(30)).await.unwrap();
+    assert_eq!((listed.len(), listed[0].agent.as_str(), listed[0].at), (20, "browser 20", secs(20)));
+    assert!(house.accounts.end_session(&lena, &listed[0].id).await.unwrap());
+    assert!(!house.accounts.end_session(&lena, &listed[0].id).await.unwrap());
+    assert!(!house.is_in(&sessions[20], secs(30)).await);
+    assert!(house.is_in(&sessions[19], secs(30)).await);
+    house.accounts.end_sessions(&lena).await.unwrap();
+    assert!(!house.is_in(&sessions[19], secs(30)).await);
+}
+
+#[tokio::test]
+async fn a_token_allows_the_lower_role_until_it_ends_or_is_removed() {
+    let house = House::open().await;
+    house.add("boss", Role::Admin).await;
+    let lena = house.add("Lena", Role::Admin).await;
+    let new = |role, name: &str| NewToken {
+        owner: lena.clone(),
+        name: name.to_owned(),
+        role,
+        lives: Duration::from_secs(3_600),
+    };
+    let token = house.accounts.add_token(&new(Role::Operator, "ci"), now()).await.unwrap();
+    assert!(token.expose_secret().starts_with("mlct_"));
+    let bearer = house.accounts.bearer(token.expose_secret(), secs(90)).await.unwrap().unwrap();
+    assert_eq!((bearer.owner.as_str(), bearer.token.as_str(), bearer.role), ("Lena", "ci", Role::Operator));
+    assert_eq!(house.accounts.tokens(Some(&lena)).await.unwrap()[0].used_at, Some(secs(90)));
+    assert!(matches!(house.accounts.add_token(&new(Role::Operator, "ci"), now()).await, Err(AccountsError::Token(_))));
+    assert!(matches!(house.accounts.add_token(&new(Role::Operator, "a b"), now()).await, Err(AccountsError::Token(_))));
+
+    house.accounts.set_role(&lena, Role::ReadOnly).await.unwrap();
+    assert_eq!(house.accounts.bearer(token.expose_secret(), now()).await.unwrap().unwrap().role, Role::ReadOnly);
+    assert!(matches!(house.accounts.add_token(&new(Role::Operator, "up"), now()).await, Err(AccountsError::Token(_))));
+    for wrong in ["", "mlct_", &token.expose_secret().replace("mlct_", "mlcu_"), &format!("mlct_{}", "0".repeat(64))] {
+        assert!(house.accounts.bearer(wrong, now()).await.unwrap().is_none());
+    }
+    assert!(house.accounts.bearer(token.expose_secret(), secs(3_600)).await.unwrap().is_none());
+    assert_eq!(house.accounts.remove_token(&lena, "ci").await.unwrap().unwrap().name, "ci");
+    assert!(house.accounts.remove_token(&lena, "ci").await.unwrap().is_none());
+    assert!(house.accounts.bearer(token.expose_secret(), now()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_audit_takes_a_hundred_refusals_an_hour() {
+    let house = House::open().await;
+    for n in 1..=102 {
+        let expected = match n {
+            ..100 => Recorded::Yes,
+            100 => Recorded::Last,
+            _ => Recorded::No,
+        };
+        assert_eq!(house.accounts.records_refusal().await.unwrap(), expected, "{n}");
+    }
+    let left: i64 = house.redis.manager.clone().pttl("{mlcc:mlc}:refusals").await.unwrap();
+    assert!((3_500_000..=3_600_000).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn everything_that_comes_and_goes_expires_by_itself() {
+    let house = House::open().await;
+    house.add("lena", Role::Operator).await;
+    house.welcome("lena", now()).await;
+    house.login_from("lena", "wrong", Some("192.0.2.7"), None, now()).await;
+    let mut connection = house.redis.manager.clone();
+    let keys: Vec<String> = redis::cmd("SCAN")
+        .arg(0)
+        .arg("COUNT")
+        .arg(1000)
+        .query_async::<(u64, Vec<String>)>(&mut connection)
+        .await
+        .unwrap()
+        .1;
+    for key in keys.iter().filter(|key| !key.ends_with(":accounts")) {
+        let left: i64 = connection.pttl(key).await.unwrap();
+        assert!(left > 0, "{key} stays for ever");
+    }
+    assert_eq!(keys.len(), 6, "{keys:?}");
+}
