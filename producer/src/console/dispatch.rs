@@ -105,9 +105,16 @@ async fn answer(
     let carried = carry_out(&console, route, params, parts, body, &mut viewer).await;
     let response = match (carried, viewer) {
         (Ok(Reply::Raw(raw)), _) => raw.response,
-        (Ok(Reply::View(view)), Some(viewer)) => match face {
-            Face::Api => axum::Json(view.value()).into_response(),
-            Face::Page => shell::page(view, &viewer, flash.as_deref(), fragment),
+        (Ok(Reply::View(view)), Some(viewer)) => match (face, view.refusal.clone()) {
+            (Face::Api, Some(error)) => refusal(face, &error, Some(&viewer), &path),
+            (Face::Api, None) => axum::Json(view.value()).into_response(),
+            (Face::Page, error) => {
+                let mut response = shell::page(view, &viewer, flash.as_deref(), fragment);
+                if let Some(error) = error {
+                    *response.status_mut() = error.kind.status();
+                }
+                response
+            }
         },
         (Ok(Reply::Done(done)), Some(_)) => match face {
             Face::Api => axum::Json(done.answer).into_response(),

@@ -5,7 +5,7 @@ use maud::Markup;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::call::Viewer;
+use super::{call::Viewer, error::ConsoleError};
 use crate::action::Change;
 
 /// What a handler gives back.
@@ -36,6 +36,8 @@ pub(crate) struct View {
     pub(crate) section: &'static str,
     /// The entry for the audit, where looking leaves one.
     pub(crate) entry: Option<Entry>,
+    /// Why this shows again what was sent, instead of what was asked for.
+    pub(crate) refusal: Option<ConsoleError>,
     value: Box<dyn FnOnce() -> Value + Send>,
     page: Box<dyn FnOnce(&Viewer) -> Markup + Send>,
 }
@@ -59,6 +61,7 @@ impl View {
             title: title.into(),
             section,
             entry: None,
+            refusal: None,
             value: Box::new(move || serde_json::to_value(value).unwrap_or(Value::Null)),
             page: Box::new(move |viewer| page(&shown, viewer)),
         }
@@ -68,6 +71,14 @@ impl View {
     #[must_use]
     pub(crate) fn recorded(mut self, entry: Entry) -> Self {
         self.entry = Some(entry);
+        self
+    }
+
+    /// A page that shows again what was sent and tells why it cannot be taken, so that nobody types it twice. It has the
+    /// error's status; the API answers the error alone.
+    #[must_use]
+    pub(crate) fn refused(mut self, error: ConsoleError) -> Self {
+        self.refusal = Some(error);
         self
     }
 

@@ -102,6 +102,17 @@ impl Route {
         route
     }
 
+    /// Something to look at that has to be sent first, such as what an edit would change. Changes nothing; operators may.
+    pub(crate) fn ask<F, A>(path: &'static str, summary: &'static str, handler: F) -> Self
+    where
+        F: Fn(Call) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<View, ConsoleError>> + Send + 'static,
+    {
+        let mut route = Self::show(path, summary, handler);
+        (route.verb, route.needs) = (Verb::Post, Some(Role::Operator));
+        route
+    }
+
     /// Something that answers as it likes, at its own path only.
     pub(crate) fn raw<F, A>(verb: Verb, path: &'static str, summary: &'static str, handler: F) -> Self
     where

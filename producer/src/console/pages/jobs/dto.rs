@@ -1,0 +1,152 @@
+//! Jobs and faults as the API tells them.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+use mlc_model::Fault;
+use mlc_queue::{JobState, JobView};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::console::components::{badge, text};
+
+/// One job, without its payload.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Job {
+    /// Its id.
+    pub(crate) id: String,
+    /// `ready`, `delayed`, `running` or `dead`.
+    pub(crate) state: &'static str,
+    /// Its connection.
+    pub(crate) lane: String,
+    /// `person`, `normal` or `backfill`.
+    pub(crate) priority: &'static str,
+    /// Kind of work.
+    pub(crate) kind: String,
+    /// Record key, window or flow.
+    pub(crate) subject: Option<String>,
+    /// When it was accepted.
+    pub(crate) enqueued_at: DateTime<Utc>,
+    /// `delayed`: when it is due. `running`: when its lease ends unless extended. `dead`: when it died. Else null.
+    pub(crate) at: Option<DateTime<Utc>>,
+    /// `delayed`: why it waits; null when it was ordered for later.
+    pub(crate) why: Option<String>,
+    /// Failed attempts since it was accepted or replayed.
+    pub(crate) attempts: u32,
+    /// Attempts until the dead-letter shelf.
+    pub(crate) max_attempts: u32,
+    /// Longest run, in seconds.
+    pub(crate) timeout_s: u64,
+    /// Workers that died while they held it, since it was accepted or replayed.
+    pub(crate) crashes: u32,
+    /// How often it was put off through no fault of its own.
+    pub(crate) snoozes: u32,
+    /// Replays from the shelf.
+    pub(crate) replays: u32,
+    /// Whether other orders like it are absorbed.
+    pub(crate) unique: bool,
+    /// The job it follows from.
+    pub(crate) parent: Option<String>,
+    /// The first job of its chain.
+    pub(crate) trace: String,
+    /// Size in Redis, in bytes.
+    pub(crate) bytes: u64,
+}
+
+impl From<&JobView> for Job {
+    fn from(job: &JobView) -> Self {
+        Self {
+            id: job.id.to_string(),
+            state: state(job.state),
+            lane: job.lane.to_string(),
+            priority: job.priority.as_str(),
+            kind: job.kind.clone(),
+            subject: job.subject.clone(),
+            enqueued_at: job.enqueued_at,
+            at: job.at,
+            why: job.why.clone(),
+            attempts: job.attempts,
+            max_attempts: job.max_attempts,
+            timeout_s: job.timeout.as_secs(),
+            crashes: job.crashes,
+            snoozes: job.snoozes,
+            replays: job.replays,
+            unique: job.unique,
+            parent: job.parent.as_ref().map(ToString::to_string),
+            trace: job.trace.clone(),
+            bytes: job.bytes as u64,
+        }
+    }
+}
+
+/// What went wrong. Holds no personal data.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct FaultSeen {
+    /// `transient`, `limited`, `unauthorized`, `rejected`, `uncertain` or `defect`.
+    pub(crate) kind: &'static str,
+    /// Who said so.
+    pub(crate) system: &'static str,
+    /// What was being done.
+    pub(crate) operation: String,
+    /// HTTP status, where there was an answer.
+    pub(crate) status: Option<u16>,
+    /// The system's own code for the cause.
+    pub(crate) code: Option<String>,
+    /// The field it is about.
+    pub(crate) field: Option<String>,
+    /// The system's correlation id: its support asks for it.
+    pub(crate) correlation_id: Option<String>,
+    /// The reason, for people.
+    pub(crate) message: String,
+}
+
+impl From<&Fault> for FaultSeen {
+    fn from(fault: &Fault) -> Self {
+        Self {
+            kind: fault.kind.as_str(),
+            system: fault.system.as_str(),
+            operation: fault.operation.clone(),
+            status: fault.status,
+            code: fault.code.clone(),
+            field: fault.field.clone(),
+            correlation_id: fault.correlation_id.clone(),
+            message: fault.message.clone(),
+        }
+    }
+}
+
+impl FaultSeen {
+    /// What support needs, on one line.
+    pub(crate) fn details(&self) -> Markup {
+        html! {
+            span .details {
+                (text(self.system)) " · " (text(&self.operation))
+                @if let Some(status) = self.status { " · HTTP " (status) }
+                @if let Some(code) = &self.code { " · code " (text(code)) }
+                @if let Some(field) = &self.field { " · field " (text(field)) }
+                @if let Some(id) = &self.correlation_id { " · correlation id " code { (text(id)) } }
+            }
+        }
+    }
+}
+
+/// The state as it stands in addresses and answers.
+pub(crate) fn state(state: JobState) -> &'static str {
+    match state {
+        JobState::Ready => "ready",
+        JobState::Delayed => "delayed",
+        JobState::Running => "running",
+        JobState::Dead => "dead",
+    }
+}
+
+/// The state as a coloured word.
+pub(crate) fn state_badge(state: &str) -> Markup {
+    let tone = match state {
+        "running" => "busy",
+        "done" => "good",
+        "dead" => "bad",
+        "delayed" | "discarded" => "warn",
+        _ => "plain",
+    };
+    badge(tone, state)
+}
