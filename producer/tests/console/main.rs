@@ -4,5 +4,7 @@
 #[path = "../private_redis/mod.rs"]
 mod private_redis;
 
+mod errands;
+mod jobs;
 mod overview;
 mod site;

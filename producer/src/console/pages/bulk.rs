@@ -1,4 +1,4 @@
-//! Bulk operations on dead letters: preview, progress, pause, abort.
+//! Operations on many dead letters.
 
 use crate::console::route::Route;
 
