@@ -2,7 +2,7 @@
 
 use mlc_flow::{Ask, Entity, PollPage, flow_kind};
 use mlc_ledger::{Action, AuditNote, ReviewId, ReviewItem, ReviewState};
-use mlc_model::{JobId, System};
+use mlc_model::{FlowId, JobId, System};
 use mlc_queue::{Order, Priority};
 
 use crate::{Failure, Rooms};
@@ -11,24 +11,25 @@ use crate::{Failure, Rooms};
 /// orders it again, which is harmless.
 ///
 /// # Errors
-/// `Wrong` for a flow of an unknown kind, `NothingMatched` for one that is not configured any more, `Redis`: the decision
-/// itself has taken effect.
+/// As [`decide`]; those of the order say that the decision itself has taken effect.
 pub(crate) async fn accept(
     item: &ReviewItem,
     note: Option<&str>,
     rooms: &Rooms,
 ) -> Result<(ReviewItem, Option<JobId>), Failure> {
     let item = decide(item, ReviewState::Accepted, note, rooms).await?;
-    let job = go_on(&item, rooms).await?;
-    Ok((item, job))
+    let told = |why: String| format!("item {} is accepted, but its record could not be ordered: {why}", item.id);
+    match go_on(&item, rooms).await {
+        Ok(job) => Ok((item, job)),
+        Err(Failure::Redis(why)) => Err(Failure::Redis(told(why))),
+        Err(Failure::Defect(why)) => Err(Failure::Defect(told(why))),
+        Err(Failure::Wrong(why) | Failure::Usage(why) | Failure::NothingMatched(why)) => Err(Failure::Wrong(told(why))),
+    }
 }
 
 async fn go_on(item: &ReviewItem, rooms: &Rooms) -> Result<Option<JobId>, Failure> {
     let (flow, settings) = rooms.flow(item.flow.as_str())?;
-    let kind = flow_kind(settings.kind(&flow)).map_err(|unknown| Failure::Wrong(unknown.to_string()))?;
-    let Some((entity, row)) = mlc_epicor::Entity::of_record(&item.key) else { return Ok(None) };
-    let entity = Entity::parse(entity.as_str()).filter(|entity| kind.entities.contains(entity));
-    let (System::Epicor, Some(entity)) = (kind.source, entity) else { return Ok(None) };
+    let Some((entity, row)) = source_row(item, settings.kind(&flow))? else { return Ok(None) };
     // Without this an equal fingerprint would end the reading as unchanged.
     rooms.ledger.unsettle(&flow, std::slice::from_ref(&item.key)).await?;
     let poll = PollPage {
@@ -36,11 +37,25 @@ async fn go_on(item: &ReviewItem, rooms: &Rooms) -> Result<Option<JobId>, Failur
         entity,
         from: settings.from.clone(),
         to: settings.to.clone(),
-        ask: Ask::Records { keys: vec![row.to_string()], about: Some(item.key.clone()) },
+        ask: Ask::Records { keys: vec![row], about: Some(item.key.clone()) },
     };
     let order = Order::of(&poll)?.priority(Priority::Person);
     let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await?;
     Ok(answers.first().map(|answer| answer.id().clone()))
+}
+
+/// Whether accepting the item reads its record afresh.
+pub(crate) fn comes_from_epicor(item: &ReviewItem, rooms: &Rooms) -> bool {
+    let known = rooms.flow(item.flow.as_str());
+    known.is_ok_and(|(flow, settings)| source_row(item, settings.kind(&flow)).is_ok_and(|row| row.is_some()))
+}
+
+/// The record as Epicor knows it, where its flow reads such records from there.
+fn source_row(item: &ReviewItem, kind: &FlowId) -> Result<Option<(Entity, String)>, Failure> {
+    let kind = flow_kind(kind).map_err(|unknown| Failure::Wrong(unknown.to_string()))?;
+    let Some((entity, row)) = mlc_epicor::Entity::of_record(&item.key) else { return Ok(None) };
+    let entity = Entity::parse(entity.as_str()).filter(|entity| kind.entities.contains(entity));
+    Ok(entity.filter(|_| kind.source == System::Epicor).map(|entity| (entity, row.to_string())))
 }
 
 /// Records a decision: on the item and among people's actions by the ledger in one step, then in the record's own trail.
@@ -55,6 +70,11 @@ pub(crate) async fn decide(
 ) -> Result<ReviewItem, Failure> {
     let now = rooms.clock.now();
     let item = rooms.ledger.decide_review(&item.id, state, rooms.person.as_str(), note, now).await?;
+    let mut detail = format!("{} {} by {}", item.kind, item.state, rooms.person);
+    if let (ReviewState::Open, Some(note)) = (state, note) {
+        // The item itself keeps only notes of decisions.
+        detail.push_str(&format!(": {note}"));
+    }
     // The record's own trail tells too that a person decided about it.
     let trail = AuditNote {
         key: item.key.clone(),
@@ -65,7 +85,7 @@ pub(crate) async fn decide(
         window: None,
         job: None,
         at: now,
-        detail: Some(format!("{} {} by {}", item.kind, item.state, rooms.person)),
+        detail: Some(detail),
     };
     rooms.ledger.note(&item.flow, &[trail]).await?;
     Ok(item)

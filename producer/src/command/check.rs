@@ -55,7 +55,7 @@ pub(crate) fn run(caller: &Caller) -> Result<Exit, Failure> {
 }
 
 /// Where the connection leads, for people.
-pub(super) fn address(connection: &Connection) -> String {
+pub(crate) fn address(connection: &Connection) -> String {
     match connection {
         Connection::Epicor(epicor) => format!("{} company {}", epicor.base_url, epicor.company),
         Connection::Hubspot(hubspot) => hubspot.base_url.to_string(),

@@ -99,6 +99,23 @@ pub(crate) fn next_page(path: &str, query: &str, next: Option<&str>) -> Markup {
     html! { nav .pager aria-label="Pages" { a .button rel="next" href=(format!("{path}?{query}")) { "Next" } } }
 }
 
+/// A part of a path, whatever stands in it.
+pub(crate) fn segment(text: &str) -> String {
+    let mut part = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' => part.push(byte.into()),
+            _ => part.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    part
+}
+
+/// The page of a record.
+pub(crate) fn record_path(flow: &str, key: &str) -> String {
+    format!("/records/{}/{}", segment(flow), segment(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +133,12 @@ mod tests {
         assert_eq!(number(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(number(12), "12");
         assert_eq!([span(59), span(130), span(7_200), span(200_000)], ["59 s", "2 min", "2 h", "2 d"]);
+    }
+
+    #[test]
+    fn a_key_is_one_part_of_a_path_whatever_stands_in_it() {
+        assert_eq!(record_path("a::b", "E:V:1"), "/records/a::b/E:V:1");
+        assert_eq!(segment("a/b?c#d%e ä\"<"), "a%2Fb%3Fc%23d%25e%20%C3%A4%22%3C");
     }
 
     #[test]

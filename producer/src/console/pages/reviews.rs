@@ -1,7 +1,0 @@
-//! The review list.
-
-use crate::console::route::Route;
-
-pub(super) fn routes() -> Vec<Route> {
-    Vec::new()
-}
