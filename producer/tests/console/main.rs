@@ -6,5 +6,7 @@ mod private_redis;
 
 mod errands;
 mod jobs;
+mod connections;
 mod overview;
+mod reviews;
 mod site;

@@ -1,0 +1,132 @@
+//! `/reviews`.
+
+use std::collections::BTreeMap;
+
+use mlc_ledger::{NewReview, ReviewKind};
+use mlc_model::{FlowId, RecordKey};
+use serde_json::json;
+
+use crate::site::Site;
+
+const VENDORS: &str = "epicor_to_hubspot::vendors";
+const HOSTILE: &str = "<script>alert(1)</script>\u{202e}\"'&";
+
+fn review(number: u32, kind: ReviewKind) -> NewReview {
+    NewReview {
+        flow: FlowId::parse(VENDORS).unwrap(),
+        key: RecordKey::from_text(&format!("EPIC06:VEND:{number}")),
+        kind,
+        about: number.to_string(),
+        summary: format!("Invoice {number} differs from its orders' prices"),
+        facts: BTreeMap::from([
+            ("line 1".to_owned(), "quantity 5, order 10, invoice 12".to_owned()),
+            ("invoice".to_owned(), format!("INV-{number}")),
+        ]),
+        job: None,
+        at: chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+    }
+}
+
+async fn raised(site: &Site, review: &NewReview) -> String {
+    site.rooms.ledger.raise_review(review).await.unwrap().id.to_string()
+}
+
+#[tokio::test]
+async fn the_list_tells_what_waits_and_is_filtered_and_paged() {
+    let site = Site::start().await;
+    assert!(site.page("/reviews").await.contains("Nothing waits for a decision."));
+    for number in 1..=53 {
+        let kind = if number == 7 { ReviewKind::Conflict } else { ReviewKind::PriceDifference };
+        raised(&site, &review(number, kind)).await;
+    }
+    let page = site.page("/reviews").await;
+    for needle in ["Open (53)", "Accepted (0)", "/records/epicor_to_hubspot::vendors/EPIC06:VEND:53", "rel=\"next\""] {
+        assert!(page.contains(needle), "{needle}: {page}");
+    }
+    let first = site.get_json("/reviews").await;
+    assert_eq!((first["items"].as_array().unwrap().len(), &first["next"]), (50, &json!("4")));
+    let rest = site.get_json("/reviews?after=4").await;
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next"]), (3, &json!(null)));
+    let conflicts = site.get_json(&format!("/reviews?kind=conflict&flow={VENDORS}&state=all")).await;
+    assert_eq!((conflicts["items"].as_array().unwrap().len(), &conflicts["items"][0]["id"]), (1, &json!("7")));
+    assert!(site.page("/reviews?flow=adobe_to_epicor::invoices").await.contains("No item fits the filter."));
+    for bad in ["state=x", "kind=x", "flow=%00", "after=x", "after=-1"] {
+        assert_eq!(site.get(&format!("/reviews?{bad}")).await.status, 400, "{bad}");
+    }
+    for unknown in ["99", "x", "0", "%F0%9F%A6%80"] {
+        assert_eq!(site.get(&format!("/reviews/{unknown}")).await.status, 404, "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn amounts_stand_side_by_side_and_what_comes_from_outside_shows_harmlessly() {
+    let site = Site::start().await;
+    let mut hostile = review(1, ReviewKind::PriceDifference);
+    hostile.key = RecordKey::from_text(&format!("EPIC06:VEND:{HOSTILE}/../x"));
+    hostile.summary = HOSTILE.repeat(60);
+    hostile.facts.insert(HOSTILE.to_owned(), "x".repeat(8_000));
+    hostile.facts.insert(format!("{HOSTILE} 2"), "a 1, b 2".to_owned());
+    let id = raised(&site, &hostile).await;
+    let page = site.page(&format!("/reviews/{id}")).await;
+    for needle in [">quantity<", ">order<", ">invoice<", "+2 (+20 %)", "INV-1", "8000 bytes, cut here"] {
+        assert!(page.contains(needle), "{needle}: {page}");
+    }
+    for page in [page, site.page("/reviews").await] {
+        assert!(!page.contains("<script>alert") && page.contains("&lt;script&gt;alert"), "{page}");
+        assert!(!page.contains("\u{202e}\"'&<"), "{page}");
+    }
+    let json = site.get_json(&format!("/reviews/{id}")).await;
+    assert_eq!(json["amounts"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["item"]["key"], hostile.key.as_str());
+}
+
+#[tokio::test]
+async fn an_accepted_item_is_read_afresh_and_the_audit_holds_one_entry_for_each_decision() {
+    let site = Site::start().await;
+    let id = raised(&site, &review(118, ReviewKind::PriceDifference)).await;
+    let path = format!("/reviews/{id}");
+    let answer = site.post_form(&format!("{path}/accept"), &[("note", "agreed with the supplier")]).await;
+    assert_eq!((answer.status, answer.header("location")), (303, path.as_str()), "{}", answer.text());
+    assert!(answer.message().contains("the record is read afresh by job "), "{}", answer.message());
+    assert_eq!(site.redis.json(0, &["jobs", "list"])["items"].as_array().map(Vec::len), Some(1));
+    let subject = format!("review {id}: {VENDORS} EPIC06:VEND:118 price_difference");
+    assert_eq!(site.actions().await, [format!("reviews.accept {subject}")]);
+
+    let again = site.post_json(&format!("{path}/accept"), &json!({})).await;
+    assert_eq!((again.status, &again.json()["error"]["kind"]), (409, &json!("conflict")));
+    assert_eq!(site.actions().await.len(), 1, "what changed nothing leaves no entry");
+    assert_eq!(site.get(&format!("{path}/accept")).await.status, 405);
+
+    let page = site.page(&path).await;
+    for needle in ["agreed with the supplier", "price_difference accepted by test", "Reopen item 1"] {
+        assert!(page.contains(needle), "{needle}: {page}");
+    }
+    let reopened = site.post_json(&format!("{path}/reopen"), &json!({ "note": "the supplier called" })).await;
+    assert_eq!((reopened.status, &reopened.json()["item"]["state"]), (200, &json!("open")));
+    assert!(site.page(&path).await.contains("open by test: the supplier called"));
+
+    let without = site.post_form(&format!("{path}/dismiss"), &[("note", " ")]).await;
+    assert_eq!(without.status, 400);
+    let dismissed = site.post_form(&format!("{path}/dismiss"), &[("note", "entered by hand")]).await;
+    assert_eq!(dismissed.status, 303);
+    let actions = site.actions().await;
+    let words: Vec<&str> = actions.iter().filter_map(|action| action.split(' ').next()).collect();
+    assert_eq!(words, ["reviews.dismiss", "reviews.reopen", "reviews.accept"]);
+    assert_eq!(site.redis.json(0, &["jobs", "list"])["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_decision_for_a_flow_that_is_gone_is_told_as_half_done() {
+    let site = Site::start().await;
+    let mut gone = review(1, ReviewKind::DebitMemo);
+    gone.flow = FlowId::parse("epicor_to_adobe::ap_invoices").unwrap();
+    let id = raised(&site, &gone).await;
+    assert!(site.page(&format!("/reviews/{id}")).await.contains("Nothing is read or written by that alone."));
+    let answer = site.post_json(&format!("/reviews/{id}/accept"), &json!({})).await;
+    let told = answer.json()["error"]["message"].to_string();
+    assert!(answer.status == 409 && told.contains("is accepted, but its record could not be ordered"), "{told}");
+    let too_long = "x".repeat(4_001);
+    let answer = site.post_json(&format!("/reviews/{id}/dismiss"), &json!({ "note": too_long })).await;
+    assert_eq!(answer.status, 409, "{}", answer.text());
+    assert_eq!(site.actions().await.len(), 1);
+}
