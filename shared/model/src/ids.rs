@@ -69,6 +69,10 @@ text_id! {
     ConnectionId
 }
 text_id! {
+    /// Name of one configured channel that alerts go out by, such as `on-call`.
+    ChannelId
+}
+text_id! {
     /// Name of a flow with its direction, such as `epicor_to_hubspot::vendors`.
     FlowId
 }
@@ -94,6 +98,14 @@ impl ConnectionId {
     /// Anything but 1 to 64 lower-case letters, digits, `_` and `-`: the name becomes part of Redis keys and metrics.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         simple_name("connection", text, "_-").map(Self)
+    }
+}
+
+impl ChannelId {
+    /// # Errors
+    /// Anything but 1 to 64 lower-case letters, digits, `_` and `-`: the name becomes part of metrics.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        simple_name("channel", text, "_-").map(Self)
     }
 }
 

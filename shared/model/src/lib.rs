@@ -25,7 +25,9 @@ pub use contact::Contact;
 pub use fault::{Fault, FaultKind, System};
 pub use fingerprint::Fingerprint;
 pub use gl_coding::GlCoding;
-pub use ids::{CompanyCode, ConnectionId, FlowId, InvalidId, JobId, RecordKey, RecordKind, TargetId, WindowId};
+pub use ids::{
+    ChannelId, CompanyCode, ConnectionId, FlowId, InvalidId, JobId, RecordKey, RecordKind, TargetId, WindowId,
+};
 pub use money::{Amount, CostPer, Money, round_half_up};
 pub use party::{Address, Customer, Vendor};
 pub use ping::{PingLine, PingReport, Verdict};

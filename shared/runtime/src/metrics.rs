@@ -44,6 +44,7 @@ struct Inner {
     budget_wait: HistogramVec,
     webhook_deliveries: IntCounterVec,
     webhook_duration: HistogramVec,
+    alerts_sent: IntCounterVec,
     redis_errors: IntCounter,
     queue_jobs: IntGaugeVec,
     queue_oldest_age: GaugeVec,
@@ -156,6 +157,11 @@ impl Metrics {
                 &["connection"],
                 &WEBHOOK_SECONDS,
             )?,
+            alerts_sent: counter(
+                "mlc_alerts_sent_total",
+                "Messages about alerts by channel and what became of them: sent, failed (tried again), given_up (told anew).",
+                &["channel", "result"],
+            )?,
             redis_errors,
             // Service family.
             queue_jobs: int_gauge("mlc_queue_jobs", "Jobs in the queue by state.", &["queue", "state"])?,
@@ -252,6 +258,11 @@ impl Metrics {
         self.0.webhook_duration.with_label_values(&[label(connection)]).observe(secs);
     }
 
+    /// Counts a message about alerts. `result`: `sent`, `failed`, `given_up`.
+    pub fn alerts_sent(&self, channel: &str, result: &str) {
+        self.0.alerts_sent.with_label_values(&[label(channel), label(result)]).inc();
+    }
+
     /// Counts a failed Redis command.
     pub fn redis_error(&self) {
         self.0.redis_errors.inc();
@@ -342,6 +353,7 @@ mod tests {
         metrics.rate_limited("hubspot", "burst");
         metrics.budget_wait("hubspot", 0.05);
         metrics.webhook_delivery("shop", "accepted", 0.002);
+        metrics.alerts_sent("on-call", "sent");
         metrics.redis_error();
         metrics.queue_jobs("hubspot-main", "ready", 12);
         metrics.queue_oldest_age("hubspot-main", 3.5);
@@ -368,7 +380,7 @@ mod tests {
             assert!(!histogram || name.ends_with("_seconds") || name.ends_with("_bytes"), "{name} has no unit");
             assert!(family.help().len() > 20 && family.help().ends_with('.'), "{name} needs a help text");
         }
-        assert_eq!(filled().0.registry.gather().len(), 19);
+        assert_eq!(filled().0.registry.gather().len(), 20);
     }
 
     #[test]

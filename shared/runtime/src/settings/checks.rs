@@ -8,6 +8,7 @@ use mlc_model::ConnectionId;
 use super::{
     ChangeModeSetting, Connection, EpicorAuth, Settings,
     adobe_checks::{check_adobe, check_shared_stores},
+    alert_checks::check_alerts,
     bounds::{
         COLUMN_FIX, DAY, HOUR, MIB, MINUTE, MS, NO_COLUMN, SECOND, check_rate, check_url, is_column, is_property,
         range, span,
@@ -60,6 +61,7 @@ const TAKEN: [&str; 34] = [
 /// Checks everything and notes what is wrong. `now` decides whether a cron pattern still fires.
 pub(super) fn check(settings: &Settings, reading: &mut Reading<'_>, now: DateTime<Utc>) {
     check_processes(settings, reading);
+    check_alerts(&settings.alerts, reading);
     for (id, connection) in &settings.connections {
         check_connection(id, connection, reading);
     }

@@ -53,6 +53,10 @@ pub struct FlowSettings {
     /// Times of full scans as a cron pattern in UTC. Not together with `full_every`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_cron: Option<String>,
+    /// An alert says that the flow is late when a poll that was due is not completely handed on after this long; 1 min to 31 d. Default:
+    /// `alerts.lag`.
+    #[serde(default, with = "duration::option", skip_serializing_if = "Option::is_none")]
+    pub lag_limit: Option<Duration>,
     /// Epicor's types of customers that are carried over: `CUS` customer, `PRO` prospect, `SUS` suspect.
     /// Default `["CUS"]`. Only for customers to HubSpot.
     #[serde(default = "default_customer_types")]

@@ -46,6 +46,9 @@ pub(super) fn check_flow(id: &FlowId, flow: &FlowSettings, settings: &Settings, 
     }
     check_idle_keys(id, kind, reading);
     check_prefix(id, flow, settings, reading);
+    if let Some(limit) = flow.lag_limit {
+        span(reading, &at("lag_limit"), limit, MINUTE, 31 * DAY);
+    }
     if flow.customer_types.is_empty() {
         reading.wrong(&at("customer_types"), "is empty: no customer would be carried over", "use CUS, PRO and SUS");
     }
@@ -92,7 +95,7 @@ fn check_idle_keys(id: &FlowId, kind: &FlowId, reading: &mut Reading<'_>) {
         refuse("fields", "means something only in flows of vendors and customers");
     }
     if ANNOUNCED.contains(&kind.as_str()) {
-        for key in ["every", "cron", "full_every", "full_cron", "jitter"] {
+        for key in ["every", "cron", "full_every", "full_cron", "jitter", "lag_limit"] {
             refuse(key, "has nothing to poll: this flow is announced by webhook, see `webhook` of the connection");
         }
     }

@@ -6,6 +6,10 @@
 
 mod adobe;
 mod adobe_checks;
+mod alert_channels;
+mod alert_checks;
+mod alert_reading;
+mod alerts;
 mod audit;
 mod bounds;
 mod checks;
@@ -42,6 +46,8 @@ use mlc_model::{Clock as _, ConnectionId, FlowId, SystemClock};
 use serde::Serialize;
 
 pub use adobe::{AdobeConnection, AdobeEdition, AdobeIms, WebhookEndpoint, WebhookScheme};
+pub use alert_channels::{AlertChannel, MailChannel, MailTls, SlackChannel, WebhookChannel};
+pub use alerts::{AlertKind, AlertSeverity, AlertsSettings, QuietDay, QuietTime, TimeOfDay};
 pub use audit::AuditSettings;
 pub use console::{ConsoleLogin, ConsoleSettings};
 pub use epicor::{
@@ -80,6 +86,8 @@ pub struct Settings {
     pub console: ConsoleSettings,
     /// What is kept about records beside the trail.
     pub audit: AuditSettings,
+    /// What people are told of by themselves.
+    pub alerts: AlertsSettings,
     /// Where the keys come from.
     pub vault: VaultSettings,
     /// Log lines.
@@ -207,6 +215,8 @@ impl Settings {
 
 #[cfg(test)]
 mod adobe_tests;
+#[cfg(test)]
+mod alert_tests;
 #[cfg(test)]
 mod refusal_tests;
 #[cfg(test)]

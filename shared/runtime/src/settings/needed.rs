@@ -40,3 +40,20 @@ pub(super) fn account_rule_example() -> Table {
         segments = ["1"]
     }
 }
+
+/// The needed keys of a quiet time.
+pub(super) fn quiet_example() -> Table {
+    toml! {
+        from = "00:00"
+        until = "24:00"
+    }
+}
+
+/// The needed keys of a channel that sends mail.
+pub(super) fn mail_example() -> Table {
+    toml! {
+        host = "mail.example.com"
+        from = "ml-connector@example.com"
+        to = ["operations@example.com"]
+    }
+}

@@ -53,7 +53,13 @@ impl Reading<'_> {
     }
 
     /// As [`Reading::table`] for a list of tables, which are told apart by number, from 1.
-    fn tables<T: DeserializeOwned>(&mut self, path: &[String], section: &mut Table, key: &str, example: &Table) {
+    pub(super) fn tables<T: DeserializeOwned>(
+        &mut self,
+        path: &[String],
+        section: &mut Table,
+        key: &str,
+        example: &Table,
+    ) {
         let Some(Value::Array(list)) = section.get_mut(key) else { return };
         let path = below(path, key);
         let mut good = Vec::new();

@@ -18,8 +18,20 @@ use super::{
     wording::{in_words, kind_of, problem_of},
 };
 
-const SECTIONS: [&str; 11] =
-    ["redis", "queue", "worker", "producer", "console", "audit", "vault", "log", "retry", "connections", "flows"];
+const SECTIONS: [&str; 12] = [
+    "redis",
+    "queue",
+    "worker",
+    "producer",
+    "console",
+    "audit",
+    "alerts",
+    "vault",
+    "log",
+    "retry",
+    "connections",
+    "flows",
+];
 const SYSTEMS: [&str; 3] = ["epicor", "hubspot", "adobe"];
 /// Keys that somebody who wants to write a secret would use.
 const SECRETS: [&str; 15] = [
@@ -42,8 +54,8 @@ const SECRETS: [&str; 15] = [
 
 /// Reads a document.
 pub(super) struct Reading<'a> {
-    document: &'a Document,
-    errors: Vec<SettingsError>,
+    pub(super) document: &'a Document,
+    pub(super) errors: Vec<SettingsError>,
 }
 
 impl<'a> Reading<'a> {
@@ -69,11 +81,12 @@ impl<'a> Reading<'a> {
             producer: self.section("producer"),
             console: self.section("console"),
             audit: self.section("audit"),
+            alerts: self.alerts(),
             vault: self.section("vault"),
             log: self.section("log"),
             retry: self.section("retry"),
-            connections: self.named("connections", Self::connection),
-            flows: self.named("flows", |reading, path, table| {
+            connections: self.named(&["connections"], document.root.get("connections"), Self::connection),
+            flows: self.named(&["flows"], document.root.get("flows"), |reading, path, table| {
                 let mut table = table.clone();
                 reading.flow_options(path, &mut table);
                 reading.fields::<FlowSettings>(path, &table, &flow_example())
@@ -128,22 +141,29 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn named<K, T>(&mut self, section: &str, read: impl Fn(&mut Self, &[String], &Table) -> Option<T>) -> BTreeMap<K, T>
+    /// Reads tables by name.
+    pub(super) fn named<K, T>(
+        &mut self,
+        section: &[&str],
+        entries: Option<&Value>,
+        read: impl Fn(&mut Self, &[String], &Table) -> Option<T>,
+    ) -> BTreeMap<K, T>
     where
         K: std::str::FromStr<Err = mlc_model::InvalidId> + Ord,
     {
         let document = self.document;
         let mut found = BTreeMap::new();
-        let entries = match document.root.get(section) {
+        let section: Path = section.iter().map(|part| (*part).to_owned()).collect();
+        let entries = match entries {
             Some(Value::Table(entries)) => entries,
             Some(other) => {
-                self.not_a_table(&[section.to_owned()], other);
+                self.not_a_table(&section, other);
                 return found;
             }
             None => return found,
         };
         for (name, value) in entries {
-            let path = [section.to_owned(), name.clone()];
+            let path = [section.as_slice(), std::slice::from_ref(name)].concat();
             let id = name.parse::<K>();
             if let Err(error) = &id {
                 self.errors.push(document.error(&path, error.to_string(), "choose another name"));
@@ -224,7 +244,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads a struct. `example` holds exactly the keys that are needed, with values that are right.
-    fn fields<T: DeserializeOwned>(&mut self, path: &[String], table: &Table, example: &Table) -> Option<T> {
+    pub(super) fn fields<T: DeserializeOwned>(&mut self, path: &[String], table: &Table, example: &Table) -> Option<T> {
         let good = self.good_keys::<T>(path, table, example);
         match T::deserialize(Value::Table(good)) {
             Ok(value) => Some(value),
@@ -289,10 +309,14 @@ impl<'a> Reading<'a> {
         self.errors.push(self.document.error(path, "unknown key", fix));
     }
 
-    fn secret(&mut self, path: &[String], secret: &str) {
-        let connection = if path[0] == "connections" { path[1].as_str() } else { "<connection>" };
-        let fix = format!("remove the line and run `mlc connection set-secret {connection} {secret}`");
-        let problem = "secrets do not belong in the settings file: use mlc connection set-secret";
+    pub(super) fn secret(&mut self, path: &[String], secret: &str) {
+        let (command, name) = match path {
+            [section, name, ..] if section == "connections" => ("connection", name.as_str()),
+            [section, channels, name, ..] if section == "alerts" && channels == "channels" => ("alerts", name.as_str()),
+            _ => ("connection", "<connection>"),
+        };
+        let fix = format!("remove the line and run `mlc {command} set-secret {name} {secret}`");
+        let problem = format!("secrets do not belong in the settings file: use mlc {command} set-secret");
         self.errors.push(self.document.error(path, problem, fix));
     }
 
@@ -329,9 +353,8 @@ fn fix_for(key: &str) -> &'static str {
         }
         "base_url" => "set the whole address, such as base_url = \"https://erp.example.com/EpicorERP\"",
         "lease" | "shutdown_deadline" | "ready_within" | "base" | "cap" | "timeout" | "lag" | "overlap" | "every"
-        | "jitter" | "full_every" | "order_wait" | "invoice_wait" | "remember" => {
-            "write a number and a unit in quotes, such as \"30s\", \"5m\" or \"1h30m\""
-        }
+        | "jitter" | "full_every" | "order_wait" | "invoice_wait" | "remember" | "repeat" | "group_wait"
+        | "lag_limit" => "write a number and a unit in quotes, such as \"30s\", \"5m\" or \"1h30m\"",
         "from" | "to" => "set the name of a connection of this file",
         "auth" => {
             "set \"basic\", \"token_resource\" or { oauth2 = { token_url = \"https://…\" } } for Epicor, \"static_token\" or \"oauth2\" for HubSpot"

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::{
     field_names::field_names,
-    needed::{account_rule_example, adobe_example, epicor_example, flow_example, webhook_example},
+    needed::{account_rule_example, adobe_example, epicor_example, flow_example, mail_example, webhook_example},
     *,
 };
 
@@ -46,7 +46,7 @@ fn compare<T: Serialize + DeserializeOwned>(name: &str, shown: &Table, all: &Tab
     for key in known {
         assert!(all.contains_key(*key), "deploy/example.toml lacks {name}.{key}");
     }
-    for key in all.keys().filter(|key| *key != "system") {
+    for key in all.keys().filter(|key| !["system", "kind"].contains(&key.as_str()) || known.contains(&key.as_str())) {
         assert!(known.contains(&key.as_str()), "deploy/example.toml has {name}.{key}, which no setting reads");
     }
     // Through the type, so that "90s" and "1m30s" are the same.
@@ -87,6 +87,15 @@ fn the_example_file_and_the_types_agree_both_ways() {
     same!(ProducerSettings, &none, "producer");
     same!(ConsoleSettings, &none, "console");
     same!(AuditSettings, &none, "audit");
+    same!(WebhookChannel, &none, "alerts", "channels", "hook");
+    same!(SlackChannel, &none, "alerts", "channels", "chat");
+    same!(MailChannel, &mail_example(), "alerts", "channels", "post");
+    let without_channels = |table: &Table| {
+        let mut alerts = section_of(table, &["alerts"]);
+        alerts.remove("channels");
+        alerts
+    };
+    compare::<AlertsSettings>("alerts", &without_channels(&shown), &without_channels(&all), &none);
     same!(VaultSettings, &none, "vault");
     same!(LogSettings, &none, "log");
     same!(RetrySettings, &none, "retry");
