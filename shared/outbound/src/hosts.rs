@@ -84,7 +84,8 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn is_safe_scheme(url: &Url) -> bool {
+/// Whether what is sent there cannot be read on the way.
+pub(crate) fn is_safe_scheme(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 

@@ -47,16 +47,37 @@ pub(crate) fn client(
         .map_err(|error| DoorError::Tls { problem: root_cause(&error) })
 }
 
+/// A client for one message: as [`client`], but it keeps no connection.
+#[expect(clippy::disallowed_methods, reason = "this is the room the ban points to")]
+pub(crate) fn single_use(local: bool, timeout: Duration) -> Result<reqwest::Client, DoorError> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(trust(local, Vec::new())?)
+        .user_agent(concat!("ml-connector/", env!("CARGO_PKG_VERSION")))
+        .timeout(timeout)
+        .pool_max_idle_per_host(0)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .http1_only()
+        .build()
+        .map_err(|error| DoorError::Tls { problem: root_cause(&error) })
+}
+
 fn tls(config: &DoorConfig, hosts: &AllowedHosts) -> Result<ClientConfig, DoorError> {
-    let provider = Arc::new(ring::default_provider());
     let own = match &config.ca_pem {
         Some(pem) => authorities(pem)?,
         None => Vec::new(),
     };
+    trust(hosts.base().scheme() == "http" && is_loopback(hosts.base()) && own.is_empty(), own)
+}
+
+fn trust(local: bool, own: Vec<CertificateDer<'static>>) -> Result<ClientConfig, DoorError> {
+    let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| DoorError::Tls { problem: error.to_string() })?;
-    let mut tls = if hosts.base().scheme() == "http" && is_loopback(hosts.base()) && own.is_empty() {
+    let mut tls = if local {
         // A simulator on this machine: a container without any authorities installed will do.
         builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
     } else {
@@ -138,6 +159,11 @@ impl Failure {
         };
         Fault::new(kind, system, request.operation, problem).with_code(code)
     }
+}
+
+/// What the network did, without the address.
+pub(crate) fn in_words(error: &reqwest::Error) -> String {
+    if error.is_timeout() { "it took too long".to_owned() } else { root_cause(error) }
 }
 
 /// The innermost cause: outer ones repeat it or hold the address with its query.

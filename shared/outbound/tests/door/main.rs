@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
 mod budgets;
+mod post;
 mod signatures;
 mod support;
 mod tokens;
