@@ -38,7 +38,7 @@ pub enum VaultError {
     #[error("`{0}` is not a name of a secret: use 1 to 64 lower-case letters, digits and `_`, such as `api_key`")]
     BadName(String),
     /// A stored secret does not open.
-    #[error("secret `{name}` cannot be opened: {reason}; set it again with `mlc connection set-secret`")]
+    #[error("secret `{name}` cannot be opened: {reason}; set it again")]
     Broken {
         /// `connection/name`.
         name: String,

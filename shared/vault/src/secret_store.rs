@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use mlc_model::{ConnectionId, Sealer as _};
+use mlc_model::{ChannelId, ConnectionId, Sealer as _};
 use mlc_runtime::redis::RedisHandle;
 use redis::{AsyncCommands as _, Script};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -47,7 +47,23 @@ impl SecretStore {
     /// # Cancel safety
     /// Either stored or not, never in part.
     pub async fn set(&self, connection: &ConnectionId, name: &str, secret: SecretString) -> Result<(), VaultError> {
-        let field = keys::field(connection, checked(name)?);
+        self.set_field(keys::field(connection, checked(name)?), secret).await
+    }
+
+    /// As [`SecretStore::set`], for a channel of alerts.
+    ///
+    /// # Errors
+    /// Those of [`SecretStore::set`].
+    pub async fn set_of_channel(
+        &self,
+        channel: &ChannelId,
+        name: &str,
+        secret: SecretString,
+    ) -> Result<(), VaultError> {
+        self.set_field(keys::channel_field(channel, checked(name)?), secret).await
+    }
+
+    async fn set_field(&self, field: String, secret: SecretString) -> Result<(), VaultError> {
         let sealed = self.ring.seal(&keys::context(&field), secret.expose_secret().as_bytes());
         let script = Script::new(include_str!("set_secret.lua"));
         let mut call = script.key(self.key());
@@ -60,9 +76,20 @@ impl SecretStore {
     /// # Errors
     /// [`VaultError::Broken`] when it does not open, [`VaultError::Redis`] when it could not be looked up.
     pub async fn get(&self, connection: &ConnectionId, name: &str) -> Result<Option<SecretString>, VaultError> {
-        let field = keys::field(connection, checked(name)?);
-        let stored: Option<Vec<u8>> = self.redis.manager.clone().hget(self.key(), &field).await?;
-        stored.map(|value| self.open(&field, &value)).transpose()
+        self.get_field(&keys::field(connection, checked(name)?)).await
+    }
+
+    /// As [`SecretStore::get`], for a channel of alerts.
+    ///
+    /// # Errors
+    /// Those of [`SecretStore::get`].
+    pub async fn get_of_channel(&self, channel: &ChannelId, name: &str) -> Result<Option<SecretString>, VaultError> {
+        self.get_field(&keys::channel_field(channel, checked(name)?)).await
+    }
+
+    async fn get_field(&self, field: &str) -> Result<Option<SecretString>, VaultError> {
+        let stored: Option<Vec<u8>> = self.redis.manager.clone().hget(self.key(), field).await?;
+        stored.map(|value| self.open(field, &value)).transpose()
     }
 
     /// What secrets a connection has, by name.
@@ -78,13 +105,30 @@ impl SecretStore {
     /// # Errors
     /// [`VaultError::Redis`].
     pub async fn list_all(&self) -> Result<BTreeMap<ConnectionId, Vec<SecretInfo>>, VaultError> {
-        let mut found: BTreeMap<ConnectionId, Vec<SecretInfo>> = BTreeMap::new();
+        let mut found = BTreeMap::new();
+        for (owner, secrets) in self.list_by_owner().await? {
+            if let Ok(connection) = ConnectionId::parse(&owner) {
+                found.insert(connection, secrets);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What secrets a channel of alerts has, by name.
+    ///
+    /// # Errors
+    /// [`VaultError::Redis`].
+    pub async fn list_of_channel(&self, channel: &ChannelId) -> Result<Vec<SecretInfo>, VaultError> {
+        Ok(self.list_by_owner().await?.remove(&keys::channel_owner(channel)).unwrap_or_default())
+    }
+
+    async fn list_by_owner(&self) -> Result<BTreeMap<String, Vec<SecretInfo>>, VaultError> {
+        let mut found: BTreeMap<String, Vec<SecretInfo>> = BTreeMap::new();
         for (field, value) in &self.all().await? {
-            let Some((connection, name)) = field.split_once('/') else { continue };
-            let Ok(connection) = ConnectionId::parse(connection) else { continue };
+            let Some((owner, name)) = field.split_once('/') else { continue };
             let (updated_at, sealed) = split(value).unwrap_or_default();
             let key_id = KeyRing::key_id(sealed).unwrap_or_default().to_owned();
-            found.entry(connection).or_default().push(SecretInfo { name: name.to_owned(), updated_at, key_id });
+            found.entry(owner.to_owned()).or_default().push(SecretInfo { name: name.to_owned(), updated_at, key_id });
         }
         for secrets in found.values_mut() {
             secrets.sort_by(|a, b| a.name.cmp(&b.name));
@@ -98,6 +142,15 @@ impl SecretStore {
     /// [`VaultError::BadName`], [`VaultError::Redis`].
     pub async fn delete(&self, connection: &ConnectionId, name: &str) -> Result<bool, VaultError> {
         let field = keys::field(connection, checked(name)?);
+        Ok(self.redis.manager.clone().hdel(self.key(), field).await?)
+    }
+
+    /// As [`SecretStore::delete`], for a channel of alerts.
+    ///
+    /// # Errors
+    /// Those of [`SecretStore::delete`].
+    pub async fn delete_of_channel(&self, channel: &ChannelId, name: &str) -> Result<bool, VaultError> {
+        let field = keys::channel_field(channel, checked(name)?);
         Ok(self.redis.manager.clone().hdel(self.key(), field).await?)
     }
 

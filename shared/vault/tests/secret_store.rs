@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use mlc_model::ConnectionId;
+use mlc_model::{ChannelId, ConnectionId};
 use mlc_runtime::{redis::RedisHandle, settings::RedisSettings};
 use mlc_vault::{ExposeSecret as _, KeyRing, SecretStore, VaultError};
 use redis::AsyncCommands as _;
@@ -75,6 +75,22 @@ async fn a_secret_is_stored_sealed_and_only_its_own_connection_opens_it() {
     assert!(!store.delete(&epicor, "api_key").await.unwrap());
     assert!(store.get(&epicor, "api_key").await.unwrap().is_none());
     assert!(matches!(store.set(&epicor, "API KEY", "x".to_owned().into()).await, Err(VaultError::BadName(_))));
+}
+
+#[tokio::test]
+async fn a_channel_and_a_connection_of_one_name_do_not_see_each_others_secrets() {
+    let (_redis, handle) = PrivateRedis::start().await;
+    let store = SecretStore::new(handle.clone(), Arc::new(KeyRing::parse(&KeyRing::generate_key()).unwrap()));
+    let (channel, namesake) = (ChannelId::parse("ops").unwrap(), connection("ops"));
+    store.set_of_channel(&channel, "url", "https://canary".to_owned().into()).await.unwrap();
+    assert!(store.get(&namesake, "url").await.unwrap().is_none() && store.list(&namesake).await.unwrap().is_empty());
+    assert_eq!(store.get_of_channel(&channel, "url").await.unwrap().unwrap().expose_secret(), "https://canary");
+    assert_eq!(store.list_of_channel(&channel).await.unwrap()[0].name, "url");
+    let raw: Vec<u8> = handle.manager.clone().hget("mlc:{vault}:secrets", "alerts:ops/url").await.unwrap();
+    let _: () = handle.manager.clone().hset("mlc:{vault}:secrets", "ops/url", raw).await.unwrap();
+    assert!(matches!(store.get(&namesake, "url").await, Err(VaultError::Broken { .. })));
+    assert!(store.delete_of_channel(&channel, "url").await.unwrap());
+    assert!(store.get_of_channel(&channel, "url").await.unwrap().is_none());
 }
 
 #[tokio::test]
