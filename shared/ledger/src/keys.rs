@@ -2,7 +2,7 @@
 //!
 //! Keys of one flow share the hash tag `{mlcl:<namespace>:<flow>}`, so that each script stays inside one cluster slot.
 
-use mlc_model::{FlowId, RecordKey, WindowId};
+use mlc_model::{ConnectionId, FlowId, RecordKey, WindowId};
 
 /// Buckets of record rows per flow. Fixed: another number would no longer find the rows that exist.
 ///
@@ -97,6 +97,16 @@ impl FlowKeys {
 /// STRING holder, expires. A lease of a process, such as the one replica that ticks.
 pub(crate) fn lead(namespace: &str, name: &str) -> String {
     format!("{{mlcl:{namespace}}}:lead:{name}")
+}
+
+/// STRING, JSON of [`crate::AlertBook`]. Written by the producer that leads; at most some hundred alerts and one message per channel.
+pub(crate) fn alert_book(namespace: &str) -> String {
+    format!("{{mlcl:{namespace}}}:alerts")
+}
+
+/// STRING counter, expires. Webhook deliveries to a connection that were refused for their signature within one minute.
+pub(crate) fn refused(namespace: &str, connection: &ConnectionId, minute: i64) -> String {
+    format!("{{mlcl:{namespace}}}:refused:{connection}:{minute}")
 }
 
 /// STREAM of people's actions, one field `a` (JSON). Trimmed to about a fixed number.

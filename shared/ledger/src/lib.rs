@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
 mod audit;
 mod chain;
 mod checkpoint;
@@ -23,6 +24,9 @@ mod trail;
 mod window;
 mod windows;
 
+pub use alerts::{
+    Alert, AlertBook, AlertEvent, AlertMessage, AlertNews, ChannelBook, REFUSED_MINUTES, RedisMemory, Told,
+};
 pub use audit::{Action, AuditEntry, AuditId, AuditNote, AuditScan};
 pub use checkpoint::{Checkpoint, Mark, Pin};
 pub use error::LedgerError;

@@ -31,3 +31,4 @@ script!(RAISE_REVIEW: "review.lua", "raise_review.lua");
 script!(DECIDE_REVIEW: "review.lua", "decide_review.lua");
 script!(LIST_REVIEWS: "review.lua", "list_reviews.lua");
 script!(REVIEW_ACCEPTED: "review_accepted.lua");
+script!(KEEP_ALERTS: "keep_alerts.lua");

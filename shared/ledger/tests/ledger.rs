@@ -1,6 +1,8 @@
 //! The ledger on a real Redis of its own.
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
+#[path = "ledger/alerts.rs"]
+mod alerts;
 #[path = "ledger/exchanges.rs"]
 mod exchanges;
 #[path = "ledger/kept.rs"]
