@@ -35,8 +35,6 @@ pub use registry::Registry;
 pub use run::{Workers, WorkersConfig};
 pub use store::{
     Bulk, BulkId, BulkState, BulkVerb, Cause, DeadFilter, DeadLetter, Editable, Edited, Ended, EndedJob, JobFilter,
-    JobState, JobView, LaneStatus, LaneStop, Listing, NewBulk, PaceMinute, Page, Preview, QueueStats, Replayed, Triage,
-    TriageKey, WorkerPresence,
-    Cause, DeadFilter, DeadLetter, Ended, EndedJob, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing,
-    Neighbours, PaceMinute, Page, QueueStats, Replayed, WorkerPresence,
+    JobState, JobView, LaneStatus, LaneStop, Listing, Neighbours, NewBulk, PaceMinute, Page, Preview, QueueStats,
+    Replayed, Triage, TriageKey, WorkerPresence,
 };

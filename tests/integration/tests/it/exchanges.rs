@@ -22,8 +22,8 @@ async fn exchange(house: &House, flow: &str, key: &str) -> Exchange {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_record_of_a_hubspot_batch_has_its_own_exchange() {
     let house = House::open().await.unwrap();
-    let store = house.epicor.store();
-    let vendor = |id: &str, name: &str| store.insert_vendor(&json!({"VendorID": id, "Name": name})).unwrap();
+    let mut store = house.epicor.store();
+    let mut vendor = |id: &str, name: &str| store.insert_vendor(&json!({"VendorID": id, "Name": name})).unwrap();
     let (first, second) =
         (vendor("NORDBOLT", "Nordic Bolt Supply AB"), vendor("ACME", "Acme <script>alert(1)</script>"));
     let contact = json!({"VendorNum": first, "PurPoint": "", "ConNum": 1, "Name": "Lena Berg", "EmailAddress": "Lena@NordBolt.example"});

@@ -1,0 +1,288 @@
+//! A real Chromium without a window, driven as a person drives one.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::WebDriverCompatibleCommand};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Several browsers at once would starve each other, and everything else, on a small machine.
+static PLACE: Semaphore = Semaphore::const_new(1);
+
+/// The rules of WCAG 2.2 AA, and what axe calls good practice.
+const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const AXE: &str = include_str!("../../../../fixtures/axe/axe.min.js");
+
+/// How a page is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    Light,
+    Dark,
+    Phone,
+}
+
+impl Look {
+    pub(crate) const ALL: [Self; 3] = [Self::Light, Self::Dark, Self::Phone];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Dark => "dark",
+            Self::Phone => "phone",
+        }
+    }
+}
+
+/// A browser with one window. It is gone when this is dropped.
+pub(crate) struct Browser {
+    client: Client,
+    base: String,
+    driver: Child,
+    port: u16,
+    session: String,
+    _profile: TempDir,
+    _place: SemaphorePermit<'static>,
+}
+
+/// A command of the DevTools protocol, for what WebDriver has no word for.
+#[derive(Debug)]
+struct DevTools(&'static str, Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
+    }
+}
+
+/// What the page told the browser's console.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+impl Browser {
+    /// Opens a browser for the site at `base`, such as `http://127.0.0.1:9467`.
+    pub(crate) async fn open(base: &str) -> Self {
+        let place = PLACE.acquire().await.unwrap();
+        let mut driver = Command::new("chromedriver")
+            .args(["--port=0", "--log-level=SEVERE"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is there: `make deps` installs it");
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port: u16 = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.split("successfully on port ").nth(1)?.trim().trim_end_matches('.').parse().ok())
+            .expect("chromedriver says where it listens");
+        // Nobody else reads on; a full pipe would stop the driver.
+        std::thread::spawn(move || lines.for_each(drop));
+        let profile = tempfile::Builder::new().prefix("mlc-browser-").tempdir().unwrap();
+        let switches = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+        ];
+        let mut switches: Vec<String> = switches.iter().map(|switch| (*switch).to_owned()).collect();
+        switches.push(format!("--user-data-dir={}", profile.path().display()));
+        let wanted = json!({
+            "browserName": "chrome",
+            "goog:chromeOptions": { "args": switches },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+        builder.capabilities(wanted.as_object().unwrap().clone());
+        let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap();
+        let session = client.session_id().await.unwrap().unwrap();
+        let base = base.trim_end_matches('/').to_owned();
+        let browser = Self { client, base, driver, port, session, _profile: profile, _place: place };
+        browser.look(Look::Light).await;
+        browser
+    }
+
+    /// Looks at everything from now on in this way.
+    pub(crate) async fn look(&self, look: Look) {
+        let (width, height, scheme) = match look {
+            Look::Light => (1280, 900, "light"),
+            Look::Dark => (1280, 900, "dark"),
+            Look::Phone => (360, 740, "light"),
+        };
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": look == Look::Phone });
+        self.tools("Emulation.setDeviceMetricsOverride", size).await;
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
+        self.tools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    async fn tools(&self, command: &'static str, parameters: Value) -> Value {
+        self.client.issue_cmd(DevTools(command, parameters)).await.unwrap()
+    }
+
+    /// Goes to a path of the site.
+    pub(crate) async fn go(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.base)).await.unwrap();
+    }
+
+    /// The path and query that the browser is at.
+    pub(crate) async fn path(&self) -> String {
+        let url = self.client.current_url().await.unwrap();
+        url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    }
+
+    /// The visible text of the page, or of the first element that a selector finds.
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        self.find(selector).await.text().await.unwrap()
+    }
+
+    /// The first element that a selector finds. Panics with the page's text when there is none.
+    pub(crate) async fn find(&self, selector: &str) -> Element {
+        match self.client.find(Locator::Css(selector)).await {
+            Ok(element) => element,
+            Err(error) => panic!("no `{selector}` at {}: {error}\n{}", self.path().await, self.page_text().await),
+        }
+    }
+
+    /// How many elements a selector finds.
+    pub(crate) async fn count(&self, selector: &str) -> usize {
+        self.client.find_all(Locator::Css(selector)).await.unwrap().len()
+    }
+
+    async fn page_text(&self) -> String {
+        self.script("return document.body.innerText").await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Runs a script in the page.
+    pub(crate) async fn script(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Fills a field of a form.
+    pub(crate) async fn fill(&self, selector: &str, text: &str) {
+        let field = self.find(selector).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Presses the button or follows the link with this text, inside what `within` selects.
+    pub(crate) async fn press(&self, within: &str, label: &str) {
+        let script = "const [within, label] = arguments; \
+            const all = [...document.querySelectorAll(within + ' button, ' + within + ' a, ' + within + ' summary')]; \
+            const found = all.find(e => e.innerText.trim() === label) || all.find(e => e.innerText.trim().startsWith(label)); \
+            if (!found) return null; found.scrollIntoView({ block: 'center' }); return found;";
+        let found = self.client.execute(script, vec![json!(within), json!(label)]).await.unwrap();
+        assert!(!found.is_null(), "no `{label}` inside `{within}` at {}:\n{}", self.path().await, self.page_text().await);
+        let element = Element::from_element_id(self.client.clone(), element_id(&found).into());
+        element.click().await.unwrap();
+    }
+
+    /// Types keys as a person does, wherever the focus is.
+    pub(crate) async fn keys(&self, keys: &str) {
+        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// Waits until the page's text holds this.
+    pub(crate) async fn sees(&self, needle: &str) {
+        let begun = Instant::now();
+        loop {
+            let text = self.page_text().await;
+            if text.contains(needle) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "`{needle}` is not at {}:\n{text}", self.path().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What axe finds wrong with the page, a line each.
+    pub(crate) async fn violations(&self) -> Vec<String> {
+        self.client.execute(AXE, Vec::new()).await.unwrap();
+        let script = "const [rules, done] = arguments; \
+            axe.run(document, { runOnly: rules }).then(r => done(r.violations.flatMap(v => v.nodes.map(n => \
+            `${v.id}: ${v.help}: ${n.html.slice(0, 160)} ${n.any.map(a => a.message).join('; ').slice(0, 200)}`))), e => done([String(e)]));";
+        let found = self.client.execute_async(script, vec![json!(RULES)]).await.unwrap();
+        found.as_array().unwrap().iter().map(|line| line.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// What the page or its policy complained about since this was last asked.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let log = self.client.issue_cmd(ConsoleLog).await.unwrap();
+        let lines = log.as_array().cloned().unwrap_or_default();
+        lines.iter().filter(|line| line["level"] == "SEVERE").map(|line| line["message"].to_string()).collect()
+    }
+
+    /// How far the page is wider than the window, in pixels; 0 when it does not scroll sideways.
+    pub(crate) async fn sideways(&self) -> i64 {
+        let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        self.script(script).await.as_i64().unwrap_or(i64::MAX)
+    }
+
+    /// Writes a picture of the whole page to `target/console/<look>/<name>.png`.
+    pub(crate) async fn picture(&self, look: Look, name: &str) {
+        let parameters = json!({ "format": "png", "captureBeyondViewport": true });
+        let answer = self.tools("Page.captureScreenshot", parameters).await;
+        let png = base64::Engine::decode(
+            &base64::engine::general_purpose::STANDARD,
+            answer["data"].as_str().unwrap_or_default(),
+        )
+        .unwrap();
+        let folder = pictures().join(look.name());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), png).unwrap();
+    }
+}
+
+fn element_id(found: &Value) -> String {
+    let id = found.as_object().and_then(|object| object.values().next());
+    id.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Beside the programs of this build.
+fn pictures() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    target.unwrap_or_else(|| program.parent().unwrap()).join("console")
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The driver ends its browser only when it is asked to; a failing test has no time for an orderly end.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+            let request = format!("DELETE /session/{} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", self.session);
+            let _ = stream.write_all(request.as_bytes());
+            let _ = stream.read(&mut [0; 64]);
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}

@@ -1,0 +1,28 @@
+//! Every page in light, dark and phone width: a picture, no violation, no sideways scrolling, no complaint of the policy.
+
+use super::{
+    browser::{Browser, Look},
+    site::Site,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone() {
+    let site = Site::plain().await;
+    let browser = Browser::open(&site.base).await;
+    let mut wrong = Vec::new();
+    for (name, path) in [("overview", "/")] {
+        for look in Look::ALL {
+            browser.look(look).await;
+            browser.go(path).await;
+            browser.picture(look, name).await;
+            wrong.extend(browser.violations().await.into_iter().map(|line| format!("{path} {look:?}: {line}")));
+            wrong.extend(browser.complaints().await.into_iter().map(|line| format!("{path} {look:?}: {line}")));
+            let sideways = browser.sideways().await;
+            if sideways > 0 {
+                wrong.push(format!("{path} {look:?}: {sideways} pixels too wide"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    drop(site.producer);
+}
