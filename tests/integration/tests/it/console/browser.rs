@@ -200,7 +200,12 @@ impl Browser {
             const found = all.find(e => e.innerText.trim() === label) || all.find(e => e.innerText.trim().startsWith(label)); \
             if (!found) return null; found.scrollIntoView({ block: 'center' }); return found;";
         let found = self.client.execute(script, vec![json!(within), json!(label)]).await.unwrap();
-        assert!(!found.is_null(), "no `{label}` inside `{within}` at {}:\n{}", self.path().await, self.page_text().await);
+        assert!(
+            !found.is_null(),
+            "no `{label}` inside `{within}` at {}:\n{}",
+            self.path().await,
+            self.page_text().await
+        );
         let element = Element::from_element_id(self.client.clone(), element_id(&found).into());
         element.click().await.unwrap();
     }
@@ -278,7 +283,8 @@ impl Drop for Browser {
         // The driver ends its browser only when it is asked to; a failing test has no time for an orderly end.
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
             let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-            let request = format!("DELETE /session/{} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", self.session);
+            let request =
+                format!("DELETE /session/{} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", self.session);
             let _ = stream.write_all(request.as_bytes());
             let _ = stream.read(&mut [0; 64]);
         }
