@@ -1,7 +1,17 @@
 //! Small pieces that pages are made of. Every text from outside goes through [`text`], so that it shows and does nothing.
 
+mod chart;
+mod forms;
+mod layout;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use maud::{Markup, html};
+
+pub(crate) use self::{
+    chart::{Chart, Line, chart, value_text},
+    forms::{Field, act, check, confirm, filters, options, select},
+    layout::{Step, Tab, card, cards, head, meter, progress, tabs, timeline},
+};
 
 /// Longest stored text that a page shows whole.
 const SHOWN: usize = 2_000;
@@ -67,12 +77,28 @@ pub(crate) fn badge(tone: &str, word: &str) -> Markup {
     html! { span class=(format!("badge {tone}")) { (word) } }
 }
 
-/// A table that scrolls in itself when it is wide. `label` says what it lists.
+/// A part of a page that is shown anew when one of its `topics` changed; see `pages::events` for their names. `id` is the
+/// part's own on its page, and stays the same.
+pub(crate) fn live(id: &str, topics: &str, content: Markup) -> Markup {
+    html! { div id=(id) data-live=(topics) { (content) } }
+}
+
+/// A table that scrolls in itself when it is wide. `label` says what it lists. A column of numbers has a `#` before its name, and
+/// its cells the class `n`.
 pub(crate) fn table(label: &str, columns: &[&str], rows: Markup) -> Markup {
     html! {
         div .scroll role="region" aria-label=(label) tabindex="0" {
             table {
-                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                thead {
+                    tr {
+                        @for column in columns {
+                            @match column.strip_prefix('#') {
+                                Some(name) => { th .n scope="col" { (name) } }
+                                None => { th scope="col" { (column) } }
+                            }
+                        }
+                    }
+                }
                 tbody { (rows) }
             }
         }

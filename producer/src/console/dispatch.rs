@@ -102,6 +102,7 @@ async fn answer(
     let fragment = parts.headers.contains_key("x-console-fragment");
     let flash = shell::flash_of(&parts.headers);
     let mut viewer = None;
+    let at = console.rooms.clock.now();
     let carried = carry_out(&console, route, params, parts, body, &mut viewer).await;
     let response = match (carried, viewer) {
         (Ok(Reply::Raw(raw)), _) => raw.response,
@@ -109,7 +110,7 @@ async fn answer(
             (Face::Api, Some(error)) => refusal(face, &error, Some(&viewer), &path),
             (Face::Api, None) => axum::Json(view.value()).into_response(),
             (Face::Page, error) => {
-                let mut response = shell::page(view, &viewer, flash.as_deref(), fragment);
+                let mut response = shell::page(view, &viewer, flash.as_deref(), fragment, at);
                 if let Some(error) = error {
                     *response.status_mut() = error.kind.status();
                 }

@@ -18,6 +18,7 @@ mod pings;
 mod reply;
 mod route;
 mod shell;
+mod watch;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -26,7 +27,7 @@ use tokio::net::TcpListener;
 
 pub use openapi::document as openapi_document;
 
-use self::pings::Pings;
+use self::{pings::Pings, watch::Watch};
 use crate::{
     Failure, Rooms,
     serving::{self, Serving},
@@ -44,6 +45,8 @@ pub(crate) struct Console {
     pub(crate) shutdown: Shutdown,
     /// Tests of connections that were asked for here.
     pub(crate) pings: Pings,
+    /// What changed, for the streams of live updates.
+    pub(crate) watch: Watch,
 }
 
 /// Serves the console at `console.listen` until `shutdown`.
@@ -60,8 +63,14 @@ pub async fn serve(rooms: Rooms, listen: SocketAddr, shutdown: Shutdown) -> Resu
     let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
     let demands_login = rooms.settings.console.demands_login() || !address.ip().is_loopback();
-    let console =
-        Arc::new(Console { rooms, demands_login, address, shutdown: shutdown.clone(), pings: Pings::default() });
+    let console = Arc::new(Console {
+        rooms,
+        demands_login,
+        address,
+        shutdown: shutdown.clone(),
+        pings: Pings::default(),
+        watch: Watch::default(),
+    });
     let task = tokio::spawn(serving::run(listener, dispatch::router(console), shutdown, "users of the console"));
     Ok(Serving { address, task })
 }

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{assets, call::Viewer, error::ConsoleError, reply::View};
@@ -26,15 +27,18 @@ pub(crate) const SECTIONS: [(&str, &str, &str); 9] = [
 /// Name of the cookie that carries one message to the next page.
 const FLASH: &str = "flash";
 
-/// A whole page; with `fragment` only its content, for the live updates.
-pub(super) fn page(view: View, viewer: &Viewer, flash: Option<&str>, fragment: bool) -> Response {
+/// A whole page; with `fragment` only its content, for the live updates. It shows what was so at `at`: what changed later
+/// makes its live regions stale.
+pub(super) fn page(view: View, viewer: &Viewer, flash: Option<&str>, fragment: bool, at: DateTime<Utc>) -> Response {
     let (title, section) = (view.title.clone(), view.section);
     let content = view.page(viewer);
     if fragment {
-        return html_response(StatusCode::OK, content.into_string(), None);
+        let mut response = html_response(StatusCode::OK, content.into_string(), None);
+        response.headers_mut().insert("x-console-at", HeaderValue::from(at.timestamp_millis()));
+        return response;
     }
     let nonce = nonce();
-    let page = frame(&title, section, Some(viewer), flash, &content, &nonce);
+    let page = frame(&title, section, Some(viewer), flash, &content, &nonce, Some(at));
     let mut response = html_response(StatusCode::OK, page.into_string(), Some(&nonce));
     if flash.is_some() {
         set_cookie(&mut response, &format!("{FLASH}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"));
@@ -57,7 +61,7 @@ pub(super) fn error_page(error: &ConsoleError, viewer: Option<&Viewer>) -> Respo
 /// A page outside the sections, such as the login.
 pub(crate) fn bare_page(status: StatusCode, title: &str, viewer: Option<&Viewer>, content: &Markup) -> Response {
     let nonce = nonce();
-    let page = frame(title, "", viewer, None, content, &nonce);
+    let page = frame(title, "", viewer, None, content, &nonce, None);
     html_response(status, page.into_string(), Some(&nonce))
 }
 
@@ -139,6 +143,7 @@ fn frame(
     flash: Option<&str>,
     content: &Markup,
     nonce: &str,
+    at: Option<DateTime<Utc>>,
 ) -> Markup {
     html! {
         (DOCTYPE)
@@ -176,9 +181,15 @@ fn frame(
                         }
                     }
                 }
-                main #main tabindex="-1" {
+                main #main tabindex="-1" data-at=[at.map(|at| at.timestamp_millis())] {
                     @if let Some(flash) = flash { p .message role="status" { bdi { (flash) } } }
                     (content)
+                }
+                @if at.is_some() {
+                    footer .foot {
+                        span .live-state hidden {}
+                        button #show-shortcuts .quiet type="button" hidden { "Keys: ?" }
+                    }
                 }
                 (PreEscaped(assets::SHORTCUTS_DIALOG))
             }

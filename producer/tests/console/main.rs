@@ -7,6 +7,7 @@ mod private_redis;
 mod errands;
 mod jobs;
 mod connections;
+mod events;
 mod overview;
 mod reviews;
 mod site;
