@@ -37,6 +37,8 @@ pub(crate) enum Topic {
     Flows,
     /// What is left of the budgets.
     Budgets,
+    /// Workers that live.
+    Workers,
     /// What people did.
     Audit,
 }
@@ -123,9 +125,10 @@ async fn look(console: Arc<Console>) {
 
 /// The topics that could be read.
 async fn digests(rooms: &Rooms) -> Vec<(Topic, u64)> {
-    let found = tokio::join!(lanes(rooms), jobs_and_dead(rooms), reviews(rooms), flows(rooms), audit(rooms));
+    let (a, b, c, d, e, f) =
+        tokio::join!(lanes(rooms), jobs_and_dead(rooms), reviews(rooms), flows(rooms), workers(rooms), audit(rooms));
     let mut seen = Vec::new();
-    for read in [found.0, found.1, found.2, found.3, found.4] {
+    for read in [a, b, c, d, e, f] {
         match read {
             Ok(topics) => seen.extend(topics),
             // The pages keep what they show, and say themselves what is wrong when they are loaded again.
@@ -164,6 +167,12 @@ async fn flows(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
         text.push_str(&format!("{found:?}"));
     }
     Ok(vec![(Topic::Flows, digest_of(&text))])
+}
+
+async fn workers(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
+    let workers = rooms.queue.workers().await?;
+    let facts: Vec<_> = workers.iter().map(|worker| (&worker.id, worker.places, worker.running)).collect();
+    Ok(vec![(Topic::Workers, digest_of(&format!("{facts:?}")))])
 }
 
 async fn audit(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
