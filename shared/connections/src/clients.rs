@@ -11,7 +11,7 @@ use mlc_adobe::AdobeClient;
 use mlc_epicor::EpicorClient;
 use mlc_hubspot::HubspotClient;
 use mlc_model::{Clock, ConnectionId, Fault, FaultKind, Sealer, System};
-use mlc_outbound::{Door, DoorConfig};
+use mlc_outbound::{BudgetLeft, Door, DoorConfig};
 use mlc_runtime::{
     metrics::Metrics,
     redis::RedisHandle,
@@ -226,6 +226,25 @@ impl Connections {
             }
         }
         left
+    }
+
+    /// What is left of one connection's budgets.
+    ///
+    /// # Errors
+    /// As [`Connections::epicor`]: a connection without its secrets has no budgets yet. `Transient` if Redis does not answer.
+    pub async fn budgets(&self, id: &ConnectionId) -> Result<Vec<BudgetLeft>, Fault> {
+        // The clients open the door.
+        match self.shared.settings.connections.get(id) {
+            Some(Connection::Epicor(_)) => drop(self.epicor(id).await?),
+            Some(Connection::Hubspot(_)) => drop(self.hubspot(id).await?),
+            Some(Connection::Adobe(_)) => drop(self.adobe(id).await?),
+            None => return Err(wrong_connection(id, false, System::Connector)),
+        }
+        let door = self.shared.doors.lock().await.get(id).cloned();
+        match door {
+            Some(door) => door.remaining().await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn door(&self, id: &ConnectionId, config: DoorConfig) -> Result<Door, Fault> {

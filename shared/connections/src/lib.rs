@@ -7,3 +7,4 @@ mod hubspot;
 mod secrets;
 
 pub use clients::Connections;
+pub use mlc_outbound::BudgetLeft;

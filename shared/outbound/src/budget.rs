@@ -85,6 +85,14 @@ pub struct BudgetLeft {
     /// Paced: what is not yet reserved of one window. Daily: the rest of the day. Concurrency: free places.
     /// 0 while it is blocked.
     pub remaining: u64,
+    /// The whole of it, as far as is known now: as configured or as the server taught it.
+    pub limit: u64,
+    /// The stretch of time in which the limit counts: the window, or a day. Zero for a limit of requests at a time.
+    pub per: Duration,
+    /// Until nothing of it is used any more if nobody asks for anything. For a daily budget: until midnight.
+    pub whole_in: Duration,
+    /// For how long nothing is let through, because the server said so; zero when it is not blocked.
+    pub blocked_for: Duration,
 }
 
 /// A pace repeated in every answer is written again after this long, in case Redis has lost it.

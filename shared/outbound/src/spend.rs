@@ -255,12 +255,19 @@ impl Budgets {
         let mut connection = self.redis.manager.clone();
         let left: Vec<i64> =
             run.invoke_async(&mut connection).await.map_err(|error| redis_fault("budget.remaining", &error))?;
-        let known = self.configs.iter().zip(left);
-        Ok(known
-            .filter_map(|(config, left)| {
-                Some(BudgetLeft { family: config.family, remaining: u64::try_from(left).ok()? })
+        let span = |micros: i64| Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+        let read = |(config, numbers): (&BudgetConfig, &[i64])| {
+            let [left, limit, whole, blocked, per] = *numbers else { return None };
+            Some(BudgetLeft {
+                family: config.family,
+                remaining: u64::try_from(left).ok()?,
+                limit: u64::try_from(limit).unwrap_or(0),
+                per: span(per),
+                whole_in: span(whole),
+                blocked_for: span(blocked),
             })
-            .collect())
+        };
+        Ok(self.configs.iter().zip(left.chunks(5)).filter_map(read).collect())
     }
 
     /// The zone whose midnight ends a daily budget's day.

@@ -292,3 +292,29 @@ async fn all_budgets_are_spent_or_none() {
     }
     assert!(door.remaining().await.unwrap()[0].remaining >= 999);
 }
+
+#[tokio::test]
+async fn a_budget_tells_its_limit_and_when_it_is_whole_again() {
+    let redis = PrivateRedis::start().await;
+    let base = serve(SlidingWindow::new(1000, Duration::from_secs(1)).router()).await;
+    let mut config = config(&base);
+    let minute = Duration::from_secs(60);
+    config.budgets = vec![
+        paced(60, minute, Duration::ZERO),
+        BudgetConfig::daily("daily", Some(100), noon()),
+        BudgetConfig::concurrency("in_flight", 5),
+    ];
+    let door = door(&redis, config).await;
+    door.send(&get("burst").family("daily").family("in_flight"), &Credentials::none()).await.unwrap();
+    let left = door.remaining().await.unwrap();
+    assert_eq!(left.iter().map(|budget| budget.limit).collect::<Vec<_>>(), [60, 100, 5]);
+    let day = Duration::from_secs(86_400);
+    assert_eq!(left.iter().map(|budget| budget.per).collect::<Vec<_>>(), [minute, day, Duration::ZERO]);
+    assert_eq!(left[1].remaining, 99);
+    assert!(left[0].whole_in <= Duration::from_secs(1), "{left:?}");
+    assert!(left[1].whole_in > Duration::from_secs(11 * 3600 - 60), "{left:?}");
+    door.block_for("burst", minute).await.unwrap();
+    let burst = door.remaining().await.unwrap()[0];
+    assert_eq!(burst.remaining, 0);
+    assert!(burst.blocked_for > Duration::from_secs(50) && burst.blocked_for <= minute, "{burst:?}");
+}
