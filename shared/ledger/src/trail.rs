@@ -37,13 +37,27 @@ impl Ledger {
     /// # Errors
     /// `NoSuchWindow`, `Redis`, or `Unreadable`.
     pub async fn audit_window(&self, window: &WindowId, limit: usize) -> Result<AuditScan, LedgerError> {
+        self.audit_window_within(window, limit, SCAN_LIMIT).await
+    }
+
+    /// [`Ledger::audit_window`] for somebody who waits: reads at most about `batches` of the stream.
+    ///
+    /// # Errors
+    /// `NoSuchWindow`, `Redis`, or `Unreadable`.
+    pub async fn audit_window_within(
+        &self,
+        window: &WindowId,
+        limit: usize,
+        batches: usize,
+    ) -> Result<AuditScan, LedgerError> {
+        let most = batches.div_ceil(PER_READ);
         let (flow, keys, number) = self.locate(window)?;
         let from: Option<u64> =
             redis::cmd("HGET").arg(keys.window(number)).arg("audit_from").query_async(&mut self.connection()).await?;
         let from = from.ok_or_else(|| LedgerError::NoSuchWindow(window.clone()))?;
         let mut entries = Vec::new();
         let mut start = format!("{from}-0");
-        for _ in 0..SCAN_LIMIT / PER_READ {
+        for _ in 0..most {
             let batches = self.read_stream(&flow, &start, "+", PER_READ).await?;
             let (read, last) = (batches.len(), batches.last().and_then(|batch| batch.first()).map(|entry| entry.id));
             entries.extend(batches.into_iter().flatten().filter(|entry| entry.window.as_ref() == Some(window)));

@@ -103,6 +103,29 @@ impl Ledger {
         self.read_windows(flow, &numbers).await
     }
 
+    /// A page of a flow's windows, newest first: at most `limit`, those numbered below `before`. The number of the last one,
+    /// [`WindowId`]'s last part, asks for the next page.
+    ///
+    /// # Errors
+    /// `Redis`, or `Unreadable`.
+    pub async fn windows_before(
+        &self,
+        flow: &FlowId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<WindowRow>, LedgerError> {
+        let numbers: Vec<u64> = redis::cmd("ZREVRANGEBYSCORE")
+            .arg(self.keys(flow).windows())
+            .arg(before.map_or_else(|| "+inf".to_owned(), |number| format!("({number}")))
+            .arg("-inf")
+            .arg("LIMIT")
+            .arg(0)
+            .arg(limit.max(1))
+            .query_async(&mut self.connection())
+            .await?;
+        self.read_windows(flow, &numbers).await
+    }
+
     /// A flow's open windows; replays, which hold no slot, are not among them.
     ///
     /// # Errors
