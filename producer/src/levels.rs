@@ -1,12 +1,13 @@
 //! Service levels for the metrics page: read from Redis when scraped, served by the producer only.
 
-use mlc_flow::flow_kind;
-use mlc_ledger::{Checkpoint, Mark};
 use mlc_queue::{LaneStatus, QueueStats};
 use mlc_runtime::settings::Connection;
 use tracing::debug;
 
-use crate::{Failure, Rooms};
+use crate::{
+    Failure, Rooms,
+    lag::{lag_of, progress_of},
+};
 
 /// Reads queue, shelf, budgets and checkpoints, and sets their gauges. What cannot be read keeps its last number.
 pub async fn refresh_levels(rooms: &Rooms) {
@@ -55,29 +56,13 @@ async fn set_budget_levels(rooms: &Rooms) {
     }
 }
 
-/// A flow is as far behind as the entity that is furthest behind. One that never closed a window has no lag yet.
+/// One that never closed a window has no lag yet.
 async fn set_lags(rooms: &Rooms) -> Result<(), Failure> {
     let now = rooms.clock.now();
     for (id, flow) in rooms.settings.flows.iter().filter(|(_, flow)| flow.enabled) {
-        let mut lag: Option<f64> = None;
-        for entity in flow_kind(flow.kind(id))?.entities {
-            let Some(checkpoint) = rooms.ledger.checkpoint(id, entity.as_str()).await? else { continue };
-            if let Some(until) = read_until(&checkpoint) {
-                let secs = (now - until).as_seconds_f64().max(0.0);
-                lag = Some(lag.map_or(secs, |worst| worst.max(secs)));
-            }
-        }
-        if let Some(lag) = lag {
-            rooms.metrics.sync_lag(id.as_str(), flow.from.as_str(), lag);
+        if let Some(lag) = lag_of(&progress_of(rooms, id, flow).await?, now) {
+            rooms.metrics.sync_lag(id.as_str(), flow.from.as_str(), lag.as_seconds_f64());
         }
     }
     Ok(())
-}
-
-/// The instant up to which everything was read. Row versions know no time: then it is when their newest window was opened.
-fn read_until(checkpoint: &Checkpoint) -> Option<chrono::DateTime<chrono::Utc>> {
-    match checkpoint.until {
-        Mark::Time(at) => Some(at),
-        Mark::Revision(_) => checkpoint.recent.last().map(|(opened_at, _)| *opened_at),
-    }
 }

@@ -5,6 +5,7 @@ mod arguments;
 mod command;
 pub mod console;
 mod failure;
+mod lag;
 mod levels;
 mod open;
 mod output;

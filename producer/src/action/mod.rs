@@ -5,6 +5,8 @@ pub(crate) mod lane;
 pub(crate) mod ping;
 pub(crate) mod review;
 pub(crate) mod secret;
+pub(crate) mod sync;
+pub(crate) mod window;
 
 use crate::{Failure, Rooms};
 

@@ -1,19 +1,15 @@
 //! `mlc sync`: bring a flow up to date now.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
-use mlc_flow::{Extent, flow_kind};
-use mlc_ledger::Purpose;
 use mlc_model::{Clock as _, FlowId, SystemClock};
-use mlc_queue::Priority;
-use mlc_runtime::settings::duration;
 use serde_json::json;
 
 use super::{
     Caller,
     follow::{Ending, Following},
 };
-use crate::{Exit, Failure, Ordered, Rooms, order_poll, output::Output};
+use crate::{Exit, Failure, Ordered, Rooms, action::sync, output::Output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
@@ -30,36 +26,15 @@ pub(crate) struct Sync {
     no_wait: bool,
 }
 
-impl Sync {
-    fn extent(&self) -> (Extent, Purpose, &'static str) {
-        match (self.full, self.since) {
-            (true, _) => (Extent::Full, Purpose::Full, "full"),
-            // The worker opens these as questions of their own: the checkpoint does not move with them.
-            (false, Some(at)) => (Extent::Since(at), Purpose::Replay, "since"),
-            (false, None) => (Extent::Incremental, Purpose::Incremental, "incremental"),
-        }
-    }
-}
-
 pub(crate) async fn run(command: Sync, caller: &Caller) -> Result<Exit, Failure> {
     let (rooms, output) = (caller.open().await?, caller.output);
     let (id, flow) = rooms.flow(&command.flow)?;
-    if flow_kind(flow.kind(&id)).is_ok_and(|kind| kind.entities.is_empty()) {
-        return Err(Failure::NothingMatched(format!(
-            "{id} cannot be asked for: the webhooks of {} announce what is new, and there is nothing to poll. What was announced \
-             stands in `mlc jobs --connection {}` and `mlc dead-letters list`",
-            flow.from, flow.from
-        )));
-    }
-    rooms.set_caps().await?;
-    let (extent, purpose, word) = command.extent();
-    let mut following = Following::start(&rooms, &id, flow, purpose).await?;
-    let ordered = order_poll(&rooms.queue, &id, flow, extent, Priority::Person, rooms.person.as_str()).await?;
-    let after = match extent {
-        Extent::Since(at) => format!("since {at}"),
-        _ => word.to_owned(),
-    };
-    rooms.record("sync", id.as_str(), None, Some(after)).await?;
+    sync::can_be_asked_for(&id, flow)?;
+    let request = sync::Request::new(command.since, command.full);
+    let word = request.word();
+    let mut following = Following::start(&rooms, &id, flow, request.purpose()).await?;
+    let ordered = sync::order(&rooms, &id, flow, request).await?;
+    rooms.record("sync", id.as_str(), None, Some(request.after())).await?;
     if command.no_wait {
         return tell_order(&id, word, &ordered, output);
     }
@@ -141,36 +116,5 @@ fn tell_ending(
 }
 
 fn since(text: &str) -> Result<DateTime<Utc>, String> {
-    since_at(text, SystemClock.now())
-}
-
-fn since_at(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
-    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    let ago = || now.checked_sub_signed(TimeDelta::from_std(duration::parse(text).ok()?).ok()?);
-    let at = text.parse().ok().or_else(day).or_else(ago);
-    at.filter(|at| *at < now).ok_or_else(|| {
-        "use a time in the past: 2026-11-01, 2026-11-01T06:00:00Z, or how long ago, such as 2h or 3d".to_owned()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
-    use super::*;
-
-    #[test]
-    fn since_is_an_instant_a_day_or_an_age() {
-        let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
-        for (text, expected) in [
-            ("2026-11-01T06:00:00Z", "2026-11-01T06:00:00Z"),
-            ("2026-11-01T06:00:00+01:00", "2026-11-01T05:00:00Z"),
-            ("2026-11-01", "2026-11-01T00:00:00Z"),
-            ("2h", "2026-11-22T10:00:00Z"),
-        ] {
-            assert_eq!(since_at(text, now).unwrap(), expected.parse::<DateTime<Utc>>().unwrap(), "{text}");
-        }
-        for wrong in ["2026-11-23", "yesterday", ""] {
-            assert!(since_at(wrong, now).is_err(), "{wrong}");
-        }
-    }
+    sync::since_at(text, SystemClock.now())
 }

@@ -1,15 +1,13 @@
 //! `mlc window`: what was asked of the source, and asking it again.
 
 use clap::{Subcommand, ValueEnum};
-use mlc_flow::{Ask, Entity, PollPage, flow_kind};
+use mlc_flow::flow_kind;
 use mlc_ledger::{WindowRow, WindowState};
-use mlc_model::WindowId;
-use mlc_queue::{Order, Priority};
 use serde_json::json;
 
 use super::{Caller, limit};
 use crate::{
-    Exit, Failure, Rooms,
+    Exit, Failure, Rooms, action,
     output::{Output, instant, or_dash},
 };
 
@@ -114,24 +112,9 @@ fn row(row: &WindowRow) -> [String; 10] {
 }
 
 async fn replay(window: &str, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
-    let unknown = || {
-        let window: String = window.chars().take(80).collect();
-        Failure::NothingMatched(format!(
-            "window `{window}` is not in the ledger; `mlc window list FLOW` shows those that are"
-        ))
-    };
-    let id = WindowId::parse(window).map_err(|_| unknown())?;
-    let row = rooms.ledger.window(&id).await?.ok_or_else(unknown)?;
-    let (flow, settings) = rooms.flow(row.flow.as_str())?;
-    let entity = Entity::parse(&row.entity).ok_or_else(|| {
-        Failure::Wrong(format!("window {id} is of `{}`, which this version does not read", row.entity))
-    })?;
-    let (from, to) = (settings.from.clone(), settings.to.clone());
-    let poll = PollPage { flow: flow.clone(), entity, from, to, ask: Ask::Replay(id.clone()) };
-    let order = Order::of(&poll)?.priority(Priority::Person);
-    let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await?;
-    let job = answers.first().map_or_else(|| order.id().clone(), |answer| answer.id().clone());
-    rooms.record("replay_window", id.as_str(), None, Some(format!("job {job}"))).await?;
+    let replay = action::window::replay(rooms, window).await?;
+    let (id, flow, job) = (&replay.window, &replay.flow, &replay.job);
+    rooms.record("replay_window", id.as_str(), None, Some(replay.after())).await?;
     let text = format!("Ordered window {id} again as job {job}; `mlc window list {flow}` shows it when it is read");
     output.answer(text, &json!({ "window": id, "job": job }))?;
     Ok(Exit::Done)
