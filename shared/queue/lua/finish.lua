@@ -12,7 +12,7 @@ local function finish(budget)
   local holds, holds_n = range()       -- lane, reason …
   local shelf, shelf_n = range()       -- id, cause, cause text, record …
   local paces, paces_n = range()       -- lane, counter, n …
-  local ends, ends_n = range()         -- lines of the jobs that came to an end
+  local ends, ends_n = range()         -- n, lines of n jobs that came to an end …
   local orders = read_orders()         -- follow-ups, with the envelopes of orders that go straight to the shelf
 
   if members_n > 0 then
@@ -55,7 +55,7 @@ local function finish(budget)
   end
   admit(orders)
   for i = paces, paces + paces_n - 1, 3 do pace(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])) end
-  keep_ended(ARGV, ends, ends_n)
+  for i = ends, ends + ends_n - 1, 2 do keep_ended(ARGV[i], ARGV[i + 1]) end
   local total, evicted = 0, {}
   for i = shelf, shelf + shelf_n - 1, 4 do
     local gone

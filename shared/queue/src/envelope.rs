@@ -1,7 +1,7 @@
 //! A job as Redis holds it: one readable line, then the sealed payload.
 //!
 //! `1 <lane> <priority 0-2> <kind> <unique hash or -> <enqueued ms> <max attempts> <timeout ms> <kind's version>
-//! <parent id or -> <trace> <subject or -> [<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the whole line.
+//! <parent id or -> <trace> <subject or -> [@<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the whole line.
 //! Only a job that was ordered for later has the last word; who does not know it reads the line without it.
 //! The line never changes; what does change stands in the job's history. The payload changes only on the dead-letter shelf,
 //! when a person edits it.
@@ -62,7 +62,7 @@ impl Envelope {
             self.parent.as_deref().unwrap_or("-"),
             self.trace,
             self.subject.as_deref().map_or_else(|| "-".to_owned(), escape),
-            self.due_ms.map(|due| format!(" {due}")).unwrap_or_default(),
+            self.due_ms.map(|due| format!(" @{due}")).unwrap_or_default(),
         )
     }
 
@@ -92,7 +92,7 @@ impl Envelope {
             parent: optional(word("parent")?),
             trace: word("trace")?.to_owned(),
             subject: optional_word(word("subject")?),
-            due_ms: words.next().and_then(|due| due.parse().ok()),
+            due_ms: words.next().and_then(|due| due.strip_prefix('@')?.parse().ok()),
         };
         Ok((envelope, &stored[end + 1..]))
     }
@@ -219,7 +219,7 @@ mod tests {
         let later = Envelope { due_ms: Some(1_763_800_060_000), ..bare };
         assert_eq!(
             later.head(),
-            "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - 1763800060000"
+            "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - @1763800060000"
         );
     }
 

@@ -1,21 +1,25 @@
 //! Jobs that came to an end, the last 10,000 or so.
 //!
-//! Stored as a list of lines, newest first: `1 <d done, x dead, c discarded> <id> <lane> <kind> <attempts> <wait ms>
-//! <run ms> <ended ms> <parent or -> <trace> <subject or ->`. A list takes all lines of a turn with one command; a stream would
-//! cost one per job. `ended_count` counts every line that was ever written: what stands at place `i` is number `count - i`.
+//! Stored as a list, one element per turn, newest first: the number of the element's last job, then a line for each job, the
+//! last one ended last: `1 <d done, x dead, c discarded> <id> <lane> <kind> <attempts> <wait ms> <run ms> <ended ms> <parent or ->
+//! <trace> <subject or ->`. Jobs are numbered for ever. One element for all jobs of a turn costs Redis hardly anything; a
+//! stream, or an element each, would cost as much as the rest of their end.
 
 use chrono::{DateTime, Utc};
 use mlc_model::JobId;
 use serde::Serialize;
 
-use super::jobs::{Listing, Page};
+use super::{
+    jobs::{Listing, Page},
+    orders::Section,
+};
 use crate::{
     Lane, Queue, QueueError,
     envelope::{Envelope, escape, optional_word},
 };
 
-/// Lines that may have come in between asking for the count and reading the list.
-const SLACK: u64 = 500;
+/// Most jobs in one element.
+const ELEMENT: usize = 256;
 /// Most entries of one page: keeps one answer small.
 const PAGE_MAX: usize = 1000;
 
@@ -109,6 +113,25 @@ pub(crate) fn line(id: &str, envelope: &Envelope, end: End) -> String {
     )
 }
 
+/// As many elements as it takes: how many jobs, their lines, and so on.
+pub(crate) fn section(lines: &[String]) -> Section {
+    let mut section = Section::default();
+    for lines in lines.chunks(ELEMENT) {
+        section.push(lines.len());
+        section.push(lines.join("\n"));
+    }
+    section
+}
+
+/// The number of an element's last job, and its lines.
+fn element(stored: &[u8]) -> Result<(u64, &str), QueueError> {
+    std::str::from_utf8(stored)
+        .ok()
+        .and_then(|text| text.split_once('\n'))
+        .and_then(|(number, lines)| Some((number.parse().ok()?, lines)))
+        .ok_or_else(|| QueueError::Answer("ended jobs of another form".to_owned()))
+}
+
 /// A line that cannot be read is left out of the listing: it is of a newer version.
 fn read(line: &str) -> Option<EndedJob> {
     let mut words = line.split(' ');
@@ -140,40 +163,56 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Redis`]; [`QueueError::Answer`] for a cursor that is none of ours.
     pub async fn ended(&self, page: &Page) -> Result<Listing<EndedJob>, QueueError> {
-        let keys = self.keys();
-        let mut connection = self.connection();
         let limit = page.limit.clamp(1, PAGE_MAX);
         // The cursor is the number of the last entry shown: jobs that end meanwhile move nothing.
-        let (below, from) = match page.after.as_deref() {
-            None => (u64::MAX, 0),
+        let below = match page.after.as_deref() {
+            None => u64::MAX,
             Some(cursor) => {
-                let below: u64 =
-                    cursor.parse().map_err(|_| QueueError::Answer("a cursor that is none of this queue".to_owned()))?;
-                let count: Option<u64> =
-                    redis::cmd("GET").arg(keys.key("ended_count")).query_async(&mut connection).await?;
-                (below, (count.unwrap_or(0) + 1).saturating_sub(below))
+                cursor.parse().map_err(|_| QueueError::Answer("a cursor that is none of this queue".to_owned()))?
             }
         };
-        let last = from + SLACK + u64::try_from(limit).unwrap_or(0);
-        let mut pipe = redis::pipe();
-        pipe.atomic().get(keys.key("ended_count"));
-        pipe.cmd("LRANGE").arg(keys.key("ended")).arg(from).arg(last);
-        let (count, lines): (Option<u64>, Vec<Vec<u8>>) = pipe.query_async(&mut connection).await?;
-        let newest = count.unwrap_or(0).saturating_sub(from);
-        let numbered = (0..=newest).rev().zip(&lines).filter(|(number, _)| *number < below);
-        let (mut items, mut shown) = (Vec::new(), None);
-        for (number, line) in numbered {
-            if items.len() == limit {
-                return Ok(Listing { items, next: shown.map(|number: u64| number.to_string()) });
+        let mut place = if page.after.is_some() { self.place_of(below).await? } else { 0 };
+        let (mut items, mut shown, mut step) = (Vec::new(), None, 4);
+        loop {
+            let elements = self.elements(place, step).await?;
+            for stored in &elements {
+                let (last, lines) = element(stored)?;
+                for (line, number) in lines.lines().rev().zip((0..=last).rev()).filter(|(_, number)| *number < below) {
+                    if items.len() == limit {
+                        return Ok(Listing { items, next: shown.map(|number: u64| number.to_string()) });
+                    }
+                    shown = Some(number);
+                    items.extend(read(line));
+                }
             }
-            shown = Some(number);
-            items.extend(std::str::from_utf8(line).ok().and_then(read));
+            if elements.len() < step {
+                return Ok(Listing { items, next: None });
+            }
+            place += step;
+            step = (2 * step).min(64);
         }
-        // Fewer than were asked for: the end, unless more than the slack came in between.
-        let more = lines.len() as u64 > last - from;
-        let next =
-            if more { shown.or(page.after.as_ref().map(|_| below)).map(|number| number.to_string()) } else { None };
-        Ok(Listing { items, next })
+    }
+
+    async fn elements(&self, place: usize, n: usize) -> Result<Vec<Vec<u8>>, QueueError> {
+        let mut command = redis::cmd("LRANGE");
+        command.arg(self.keys().key("ended")).arg(place).arg(place + n - 1);
+        Ok(command.query_async(&mut self.connection()).await?)
+    }
+
+    /// Where the first element stands whose last job is number `below - 1` at most, or the element before it, which may begin
+    /// lower. Elements that come in meanwhile push it further: then the answer is too low, which does no harm.
+    async fn place_of(&self, below: u64) -> Result<usize, QueueError> {
+        let mut length = redis::cmd("LLEN");
+        length.arg(self.keys().key("ended"));
+        let (mut low, mut high) = (0, length.query_async::<usize>(&mut self.connection()).await?);
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.elements(middle, 1).await?.first() {
+                Some(stored) if element(stored)?.0 >= below => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low.saturating_sub(1))
     }
 }
 

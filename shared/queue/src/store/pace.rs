@@ -1,7 +1,7 @@
 //! How fast the queue works: counters by minute and lane, and by hour.
 //!
-//! One string per minute and lane, one per minute, one per hour, each holding the counters as 64-bit numbers: a turn adds to
-//! all of them with one `BITFIELD` per string, whatever the number of its jobs. They expire by themselves.
+//! One string per minute and lane, one per minute, one per hour, each holding the counters as 64-bit numbers: a turn reads and
+//! writes each string once, whatever the number of its jobs. They expire by themselves.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -54,7 +54,7 @@ impl PaceMinute {
         self.run_ms.checked_div(self.ended).map(Duration::from_millis)
     }
 
-    /// Reads the numbers in the order of `PACE` in `shared.lua`. Those never written to are missing at the end.
+    /// Reads the numbers in the order of `PACE` in `shared.lua`.
     fn read(at_ms: i64, stored: Option<&[u8]>) -> Self {
         let number = |slot: usize| {
             let bytes = stored?.get(8 * slot..8 * slot + 8)?;
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_that_were_never_written_are_zero() {
+    fn counters_that_are_missing_are_zero() {
         let stored: Vec<u8> = [3_i64, 4500, 2].iter().flat_map(|n| n.to_be_bytes()).collect();
         let pace = PaceMinute::read(60_000, Some(&stored));
         assert_eq!((pace.started, pace.wait_ms, pace.ended, pace.run_ms, pace.dead), (3, 4500, 2, 0, 0));

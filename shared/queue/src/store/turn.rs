@@ -219,7 +219,7 @@ impl Queue {
         let mut counters: BTreeMap<String, i64> = BTreeMap::new();
         let mut labels: BTreeMap<(&str, &str), i64> = BTreeMap::new();
         let mut pace = PaceCounts::default();
-        let mut ends = Section::default();
+        let mut ends = Vec::new();
         let now = self.now_ms();
         for (_, result) in results {
             let ticket = result.ticket.as_ref();
@@ -291,7 +291,7 @@ impl Queue {
         for ticket in front {
             command.arg(ticket.id.as_str()).arg(ticket.envelope.lane.as_str()).arg(ticket.envelope.priority.digit());
         }
-        for section in [&notes, &delays, &holds, &shelf, &pace.section(), &ends] {
+        for section in [&notes, &delays, &holds, &shelf, &pace.section(), &ended::section(&ends)] {
             section.write(command);
         }
         let shelved: Vec<&Prepared> = shelved.into_iter().map(|(order, _)| order).collect();
