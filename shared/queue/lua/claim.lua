@@ -153,8 +153,8 @@ local function pace_starts(spans, envelopes, histories)
       if since and since < NOW then wait = wait + NOW - since end
     end
     i = i + got
-    pace(lane, 'started', got)
-    pace(lane, 'wait', wait)
+    pace(lane, STARTED, got)
+    pace(lane, WAIT, wait)
   end
 end
 

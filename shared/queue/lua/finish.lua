@@ -11,7 +11,7 @@ local function finish(budget)
   local delays, delays_n = range()     -- member, ms …
   local holds, holds_n = range()       -- lane, reason …
   local shelf, shelf_n = range()       -- id, cause, cause text, record …
-  local paces, paces_n = range()       -- lane, counter, n …
+  local paces, paces_n = range()       -- lane, ended, run ms, done, failed, snoozed …
   local ends, ends_n = range()         -- n, lines of n jobs that came to an end …
   local orders = read_orders()         -- follow-ups, with the envelopes of orders that go straight to the shelf
 
@@ -54,7 +54,14 @@ local function finish(budget)
     end
   end
   admit(orders)
-  for i = paces, paces + paces_n - 1, 3 do pace(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])) end
+  for i = paces, paces + paces_n - 1, 6 do
+    local lane = ARGV[i]
+    pace(lane, ENDINGS, tonumber(ARGV[i + 1]))
+    pace(lane, RUN, tonumber(ARGV[i + 2]))
+    pace(lane, DONE, tonumber(ARGV[i + 3]))
+    pace(lane, FAILED, tonumber(ARGV[i + 4]))
+    pace(lane, SNOOZED, tonumber(ARGV[i + 5]))
+  end
   for i = ends, ends + ends_n - 1, 2 do keep_ended(ARGV[i], ARGV[i + 1]) end
   local total, evicted = 0, {}
   for i = shelf, shelf + shelf_n - 1, 4 do

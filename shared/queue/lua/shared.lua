@@ -57,37 +57,38 @@ local function head(envelope) return string.match(envelope, '^1 (%S+) (%d) (%S+)
 
 -- What happens in this call, gathered by lane and counter and written once, at the call's end, by `keep_pace`.
 -- The counters stand in this order in one string of big-endian 64-bit numbers.
-local PACE = { started = 1, wait = 2, ended = 3, run = 4, done = 5, enqueued = 6, failed = 7, snoozed = 8, dead = 9 }
-local PACE_N, PACE_FORM = 9, '>' .. string.rep('i8', 9)
-local PACE_SECS, PACE_HOUR_SECS = 7500, 36 * 86400
-local paced, paced_all = {}, {}
+local STARTED, WAIT, ENDINGS, RUN, DONE, ENQUEUED, FAILED, SNOOZED, LETTERS = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local paced, paced_all
 
 local function pace(lane, counter, n)
   if n == 0 then return end
-  local slot, mine = PACE[counter], paced[lane]
+  if not paced then paced, paced_all = {}, { 0, 0, 0, 0, 0, 0, 0, 0, 0 } end
+  local mine = paced[lane]
   if not mine then
-    mine = {}
+    mine = { 0, 0, 0, 0, 0, 0, 0, 0, 0 }
     paced[lane] = mine
   end
-  mine[slot] = (mine[slot] or 0) + n
-  paced_all[slot] = (paced_all[slot] or 0) + n
+  mine[counter] = mine[counter] + n
+  paced_all[counter] = paced_all[counter] + n
+end
+
+-- Two commands that carry the whole string cost Redis half of what BITFIELD does with a command per counter.
+local function add_pace(key, sums, secs)
+  local a, b, c, d, e, f, g, h, i = unpack(sums)
+  local stored = call('GET', key)
+  if stored and #stored == 72 then
+    local a0, b0, c0, d0, e0, f0, g0, h0, i0 = struct.unpack('>i8i8i8i8i8i8i8i8i8', stored)
+    a, b, c, d, e, f, g, h, i = a + a0, b + b0, c + c0, d + d0, e + e0, f + f0, g + g0, h + h0, i + i0
+  end
+  call('SET', key, struct.pack('>i8i8i8i8i8i8i8i8i8', a, b, c, d, e, f, g, h, i), 'EX', secs)
 end
 
 local function keep_pace()
-  if next(paced_all) == nil then return end
-  local keys, sums = { P .. 'pace_hour:' .. HOUR, P .. 'pace:' .. MINUTE }, { paced_all, paced_all }
-  for lane, mine in pairs(paced) do
-    keys[#keys + 1] = P .. 'pace:' .. MINUTE .. ':' .. lane
-    sums[#sums + 1] = mine
-  end
-  -- Some commands that carry whole strings cost Redis half of what BITFIELD does with a command per counter.
-  for i = 1, #keys do
-    local stored, counters = call('GET', keys[i]), {}
-    if stored and #stored == 8 * PACE_N then counters = { struct.unpack(PACE_FORM, stored) } end
-    for slot = 1, PACE_N do counters[slot] = (counters[slot] or 0) + (sums[i][slot] or 0) end
-    local secs = i == 1 and PACE_HOUR_SECS or PACE_SECS
-    call('SET', keys[i], struct.pack(PACE_FORM, unpack(counters, 1, PACE_N)), 'EX', secs)
-  end
+  if not paced then return end
+  local minute = P .. 'pace:' .. MINUTE
+  add_pace(P .. 'pace_hour:' .. HOUR, paced_all, 36 * 86400)
+  add_pace(minute, paced_all, 7500)
+  for lane, mine in pairs(paced) do add_pace(minute .. ':' .. lane, mine, 7500) end
 end
 
 -- Remembers n jobs that came to an end: lines as in `ended.rs`, the last one ended last. They are stored as one element, under
@@ -156,7 +157,7 @@ local function shelve(id, cause, cause_text, record, budget)
   call('ZADD', P .. 'dead_cause:' .. cause, NOW, id)
   call('HSET', CAUSES, cause, cause_text)
   call('HINCRBY', DEAD_COUNT, lane .. '|' .. fault, 1)
-  pace(lane, 'dead', 1)
+  pace(lane, LETTERS, 1)
   local total = call('INCRBY', DEAD_BYTES, size)
   local evicted = {}
   while total > budget and #evicted < 20 do
@@ -216,13 +217,13 @@ local function admit(o)
   for g = 1, #o.groups do
     local lane, priority, first, n = unpack(o.groups[g])
     chunked('RPUSH', ready(lane, priority), ARGV, first, n)
-    pace(lane, 'enqueued', n)
+    pace(lane, ENQUEUED, n)
     activate(lane)
   end
   if #o.groups > 0 then wake() end
   for i = o.delays, o.delays + o.delays_n - 1, 2 do
     delay(ARGV[i], tonumber(ARGV[i + 1]))
-    pace(string.match(ARGV[i], '^%a:%d:([^:]+):'), 'enqueued', 1)
+    pace(string.match(ARGV[i], '^%a:%d:([^:]+):'), ENQUEUED, 1)
   end
   for i = o.bytes, o.bytes + o.bytes_n - 1, 2 do call('HINCRBY', BYTES, ARGV[i], ARGV[i + 1]) end
 end

@@ -54,7 +54,7 @@ impl PaceMinute {
         self.run_ms.checked_div(self.ended).map(Duration::from_millis)
     }
 
-    /// Reads the numbers in the order of `PACE` in `shared.lua`.
+    /// Reads the numbers in their order in `shared.lua`.
     fn read(at_ms: i64, stored: Option<&[u8]>) -> Self {
         let number = |slot: usize| {
             let bytes = stored?.get(8 * slot..8 * slot + 8)?;
@@ -78,30 +78,41 @@ impl PaceMinute {
 
 /// What the results of one turn add to the counters: a few numbers a lane, whatever the number of results.
 #[derive(Default)]
-pub(crate) struct PaceCounts<'a>(BTreeMap<(&'a str, &'static str), u64>);
+pub(crate) struct PaceCounts<'a>(BTreeMap<&'a str, Ends>);
+
+#[derive(Default)]
+struct Ends {
+    ended: u64,
+    run_ms: u64,
+    done: u64,
+    failed: u64,
+    snoozed: u64,
+}
 
 impl<'a> PaceCounts<'a> {
     /// Letters are counted by the script that puts them on the shelf.
     pub(crate) fn add(&mut self, lane: &'a str, step: &Step, run_ms: u64) {
-        let counter = match step {
-            Step::Done { .. } => Some("done"),
-            Step::Later { retry: true, .. } => Some("failed"),
-            Step::Later { .. } => Some("snoozed"),
-            Step::Shelve { .. } => None,
-            Step::Release | Step::Hold { .. } => return,
-        };
-        for (counter, n) in counter.map(|counter| (counter, 1)).into_iter().chain([("ended", 1), ("run", run_ms)]) {
-            let sum = self.0.entry((lane, counter)).or_default();
-            *sum = sum.saturating_add(n);
+        if matches!(step, Step::Release | Step::Hold { .. }) {
+            return;
+        }
+        let ends = self.0.entry(lane).or_default();
+        ends.ended += 1;
+        ends.run_ms = ends.run_ms.saturating_add(run_ms);
+        match step {
+            Step::Done { .. } => ends.done += 1,
+            Step::Later { retry: true, .. } => ends.failed += 1,
+            Step::Later { .. } => ends.snoozed += 1,
+            Step::Shelve { .. } | Step::Release | Step::Hold { .. } => {}
         }
     }
 
     pub(crate) fn section(&self) -> Section {
         let mut section = Section::default();
-        for ((lane, counter), n) in &self.0 {
+        for (lane, ends) in &self.0 {
             section.push(lane);
-            section.push(counter);
-            section.push(n);
+            for n in [ends.ended, ends.run_ms, ends.done, ends.failed, ends.snoozed] {
+                section.push(n);
+            }
         }
         section
     }
