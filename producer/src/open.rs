@@ -29,6 +29,8 @@ pub struct Rooms {
     pub ledger: Ledger,
     /// The secrets of the connections.
     pub secrets: SecretStore,
+    /// Opens and seals what is kept for people.
+    pub sealer: Arc<dyn Sealer>,
     /// The id of the key that seals now.
     pub active_key: String,
     /// Clients of the business systems, to ping them and to read their budgets.
@@ -69,10 +71,12 @@ pub async fn open(settings: Settings, person: Person) -> Result<Rooms, Failure> 
         tokio::time::timeout(CONNECT_WITHIN, connecting).await.map_err(|_| silent_redis(&settings.redis.url))??;
     let connections =
         Connections::new(Arc::clone(&settings), redis.clone(), Arc::clone(&keys), metrics.clone(), Arc::clone(&clock));
+    let ledger = Ledger::new(redis.clone()).keep_exchanges_of(settings.audit.exchanges);
     Ok(Rooms {
         settings,
         queue,
-        ledger: Ledger::new(redis.clone()),
+        ledger,
+        sealer: keys.clone(),
         active_key: keys.active_id().to_owned(),
         secrets: SecretStore::new(redis, keys),
         connections,

@@ -3,6 +3,7 @@
 
 pub(crate) mod lane;
 pub(crate) mod ping;
+pub(crate) mod record;
 pub(crate) mod review;
 pub(crate) mod secret;
 pub(crate) mod sync;

@@ -1,10 +1,10 @@
 //! What only a person can decide.
 
-use mlc_flow::{Ask, Entity, PollPage, flow_kind};
+use mlc_flow::flow_kind;
 use mlc_ledger::{Action, AuditNote, ReviewId, ReviewItem, ReviewState};
 use mlc_model::{FlowId, JobId, System};
-use mlc_queue::{Order, Priority};
 
+use super::record::read_afresh;
 use crate::{Failure, Rooms};
 
 /// Lets an item through, and orders its record to be read afresh where it comes from Epicor. Repeating it after a crash
@@ -29,19 +29,10 @@ pub(crate) async fn accept(
 
 async fn go_on(item: &ReviewItem, rooms: &Rooms) -> Result<Option<JobId>, Failure> {
     let (flow, settings) = rooms.flow(item.flow.as_str())?;
-    let Some((entity, row)) = source_row(item, settings.kind(&flow))? else { return Ok(None) };
-    // Without this an equal fingerprint would end the reading as unchanged.
-    rooms.ledger.unsettle(&flow, std::slice::from_ref(&item.key)).await?;
-    let poll = PollPage {
-        flow,
-        entity,
-        from: settings.from.clone(),
-        to: settings.to.clone(),
-        ask: Ask::Records { keys: vec![row], about: Some(item.key.clone()) },
-    };
-    let order = Order::of(&poll)?.priority(Priority::Person);
-    let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await?;
-    Ok(answers.first().map(|answer| answer.id().clone()))
+    if source_row(item, settings.kind(&flow))?.is_none() {
+        return Ok(None);
+    }
+    read_afresh(rooms, &flow, &item.key).await
 }
 
 /// Whether accepting the item reads its record afresh.

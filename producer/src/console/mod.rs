@@ -12,6 +12,7 @@ mod diff;
 mod dispatch;
 mod error;
 mod forms;
+mod json_text;
 mod openapi;
 mod pages;
 mod pings;

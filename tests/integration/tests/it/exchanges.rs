@@ -28,6 +28,7 @@ async fn each_record_of_a_hubspot_batch_has_its_own_exchange() {
         (vendor("NORDBOLT", "Nordic Bolt Supply AB"), vendor("ACME", "Acme <script>alert(1)</script>"));
     let contact = json!({"VendorNum": first, "PurPoint": "", "ConNum": 1, "Name": "Lena Berg", "EmailAddress": "Lena@NordBolt.example"});
     store.insert_vendor_contact(&contact).unwrap();
+    drop(store);
     house.sync(VENDORS).await.unwrap();
 
     let companies = house.hubspot.companies();

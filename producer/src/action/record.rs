@@ -1,0 +1,83 @@
+//! One record, read afresh at its source.
+
+use mlc_flow::{
+    Ask, CreateApInvoice, CreateRequisition, Entity, InvoiceStep, PollPage, PullCompany, PullStep, RequisitionStep,
+    flow_kind,
+};
+use mlc_model::{FlowId, JobId, RecordKey, System};
+use mlc_queue::{Order, Priority};
+
+use crate::{Failure, Rooms};
+
+/// Orders a record to be read afresh at its source, and to be written although it is unchanged; before all work that no person asked for.
+/// `None` when no single record of this kind can be asked for: its key is of another company or kind, or nobody knows its company in the
+/// shop yet. Ordering it again is harmless.
+///
+/// # Errors
+/// `NothingMatched` for a flow that is not configured, `Wrong` for one of an unknown kind, `Redis`.
+pub(crate) async fn read_afresh(rooms: &Rooms, flow: &FlowId, key: &RecordKey) -> Result<Option<JobId>, Failure> {
+    let (flow, settings) = rooms.flow(flow.as_str())?;
+    let kind = flow_kind(settings.kind(&flow)).map_err(|unknown| Failure::Wrong(unknown.to_string()))?;
+    let (from, to) = (settings.from.clone(), settings.to.clone());
+    // The number alone would be another record in another company.
+    let epicor = if kind.source == System::Epicor { &from } else { &to };
+    let company = rooms.settings.connection(epicor).and_then(|connection| connection.as_epicor());
+    let mut parts = key.as_str().splitn(3, ':');
+    let (Some(of), Some(code), Some(number), Some(company)) = (parts.next(), parts.next(), parts.next(), company)
+    else {
+        return Ok(None);
+    };
+    if !company.company.as_str().eq_ignore_ascii_case(of) || !kind.kinds.iter().any(|kind| kind.code() == code) {
+        return Ok(None);
+    }
+    let accepted_at = rooms.clock.now();
+    let order = match (kind.source, code) {
+        (System::Epicor, _) => {
+            let Some((entity, row)) = mlc_epicor::Entity::of_record(key) else { return Ok(None) };
+            let entity = Entity::parse(entity.as_str()).filter(|entity| kind.entities.contains(entity));
+            let Some(entity) = entity else { return Ok(None) };
+            let ask = Ask::Records { keys: vec![row.to_string()], about: Some(key.clone()) };
+            Order::of(&PollPage { flow: flow.clone(), entity, from, to, ask })?
+        }
+        (_, "VEND") => {
+            let Some(company_id) = company_in_shop(rooms, &flow, key).await? else { return Ok(None) };
+            Order::of(&PullCompany { flow: flow.clone(), from, to, company_id, step: PullStep::Read })?
+        }
+        (_, "SHOPORD") => {
+            let (increment_id, step) = (number.to_owned(), RequisitionStep::Confirm);
+            Order::of(&CreateRequisition { flow: flow.clone(), from, to, increment_id, accepted_at, step })?
+        }
+        (_, "SHOPINV") => {
+            let Ok(invoice_id) = number.parse() else { return Ok(None) };
+            Order::of(&CreateApInvoice {
+                flow: flow.clone(),
+                from,
+                to,
+                invoice_id,
+                accepted_at,
+                step: InvoiceStep::Read,
+            })?
+        }
+        _ => return Ok(None),
+    };
+    // Without this an equal fingerprint would end the reading as unchanged. What the shop announced is entered once, whatever it says later.
+    if !matches!(code, "SHOPORD" | "SHOPINV") {
+        rooms.ledger.unsettle(&flow, std::slice::from_ref(key)).await?;
+    }
+    let order = order.priority(Priority::Person);
+    let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await?;
+    Ok(answers.first().map(|answer| answer.id().clone()))
+}
+
+/// The company of a vendor in the shop: the other direction wrote it, and remembers its id.
+pub(crate) async fn company_in_shop(rooms: &Rooms, flow: &FlowId, key: &RecordKey) -> Result<Option<i64>, Failure> {
+    let Some(settings) = rooms.settings.flow(flow) else { return Ok(None) };
+    for (id, other) in &rooms.settings.flows {
+        let is_back = other.kind(id).as_str() == "epicor_to_adobe::vendors";
+        if is_back && other.from == settings.to && other.to == settings.from {
+            let links = rooms.ledger.link(id, std::slice::from_ref(key)).await?;
+            return Ok(links.into_iter().flatten().next().and_then(|link| link.as_str().parse().ok()));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,53 @@
+//! Stored JSON on a page: in lines, with nothing in it that does anything.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+/// A JSON value in lines. Marks that turn the direction of writing, and controls, stand there as JSON writes them (`\u202e`): they
+/// would show the lines in another order than they have.
+pub(crate) fn json_text(label: &str, value: &Value) -> Markup {
+    html! {
+        div .scroll role="region" aria-label=(label) tabindex="0" { pre { code { bdi { (lines(value)) } } } }
+    }
+}
+
+fn lines(value: &Value) -> String {
+    let plain = format!("{value:#}");
+    if !plain.chars().any(is_mark) {
+        return plain;
+    }
+    // Such a mark can only stand inside a text, where its escape means the same.
+    plain.chars().fold(String::with_capacity(plain.len()), |mut shown, c| {
+        if is_mark(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            shown.push(c);
+        }
+        shown
+    })
+}
+
+fn is_mark(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{7f}'..='\u{9f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn marks_of_direction_are_shown_and_do_nothing() {
+        let value = json!({"name": "a\u{202e}gnp.exe\u{2066}", "b": "<script>"});
+        let shown = lines(&value);
+        assert!(shown.contains("a\\u202egnp.exe\\u2066"), "{shown}");
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value, "it is still the same JSON");
+        let page = json_text("x", &value).into_string();
+        assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
+    }
+}

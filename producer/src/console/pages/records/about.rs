@@ -1,0 +1,139 @@
+//! The jobs of one record.
+
+use chrono::{DateTime, Utc};
+use mlc_model::RecordKey;
+use mlc_queue::{DeadFilter, DeadLetter, JobFilter, JobState, JobView, Page, Queue, QueueError};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Most jobs and letters that are looked through for one record.
+const MOST: usize = 50;
+
+/// Jobs that wait or run for a record, and its dead letters. Batches count by their first and last record only.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(super) struct Work {
+    /// What jobs of this record are called, to look for more of them.
+    pub(super) subject: String,
+    /// Jobs that wait or run.
+    pub(super) jobs: Vec<JobRow>,
+    /// False when there were too many jobs to look at all of them.
+    pub(super) all_jobs: bool,
+    /// Its dead letters.
+    pub(super) letters: Vec<LetterRow>,
+    /// False when there were too many letters to look at all of them.
+    pub(super) all_letters: bool,
+}
+
+/// One job.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(super) struct JobRow {
+    /// Its id.
+    pub(super) id: String,
+    /// `ready`, `delayed` or `running`.
+    pub(super) state: String,
+    /// Kind of work.
+    pub(super) kind: String,
+    /// Its lane.
+    pub(super) lane: String,
+    /// Why it waits; `null` when it does not, or was ordered for later.
+    pub(super) why: Option<String>,
+    /// When it was accepted.
+    pub(super) enqueued_at: DateTime<Utc>,
+}
+
+/// One dead letter.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(super) struct LetterRow {
+    /// The job's id.
+    pub(super) id: String,
+    /// Kind of work.
+    pub(super) kind: String,
+    /// Kind of fault.
+    pub(super) fault: String,
+    /// Why it was given up.
+    pub(super) message: String,
+    /// When.
+    pub(super) died_at: DateTime<Utc>,
+}
+
+impl Work {
+    /// Looks for a record's jobs and letters side by side.
+    pub(super) async fn of(queue: &Queue, key: &RecordKey) -> Result<Self, QueueError> {
+        let subject = subject_of(key);
+        let jobs = JobFilter { subject: Some(subject.clone()), ..JobFilter::default() };
+        let letters = DeadFilter { subject: Some(subject.clone()), ..DeadFilter::default() };
+        let page = Page { after: None, limit: MOST };
+        let (jobs, letters) = tokio::join!(queue.jobs(&jobs, &page), queue.dead_letters(&letters, &page));
+        let (jobs, letters) = (jobs?, letters?);
+        let is_its = |job: &JobView| job.subject.as_deref().is_some_and(|found| is_about(found, &subject));
+        Ok(Self {
+            all_jobs: jobs.next.is_none(),
+            all_letters: letters.next.is_none(),
+            jobs: jobs.items.iter().filter(|job| is_its(job)).map(JobRow::from).collect(),
+            letters: letters.items.iter().filter(|letter| is_its(&letter.job)).map(LetterRow::from).collect(),
+            subject,
+        })
+    }
+}
+
+impl From<&JobView> for JobRow {
+    fn from(job: &JobView) -> Self {
+        let state = match job.state {
+            JobState::Ready => "ready",
+            JobState::Delayed => "delayed",
+            JobState::Running => "running",
+            JobState::Dead => "dead",
+        };
+        Self {
+            id: job.id.to_string(),
+            state: state.to_owned(),
+            kind: job.kind.clone(),
+            lane: job.lane.to_string(),
+            why: job.why.clone(),
+            enqueued_at: job.enqueued_at,
+        }
+    }
+}
+
+impl From<&DeadLetter> for LetterRow {
+    fn from(letter: &DeadLetter) -> Self {
+        Self {
+            id: letter.job.id.to_string(),
+            kind: letter.job.kind.clone(),
+            fault: letter.fault.kind.as_str().to_owned(),
+            message: letter.fault.message.clone(),
+            died_at: letter.died_at,
+        }
+    }
+}
+
+/// How jobs of a record are called. What only the shop announces bears the shop's number.
+fn subject_of(key: &RecordKey) -> String {
+    let mut parts = key.as_str().splitn(3, ':').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some("SHOPORD"), Some(number)) => format!("shop order {number}"),
+        (Some("SHOPINV"), Some(number)) => format!("shop invoice {number}"),
+        _ => key.to_string(),
+    }
+}
+
+/// A search for a key finds longer keys that begin with it too. A batch names its first and its last record.
+fn is_about(found: &str, subject: &str) -> bool {
+    let same = |part: &str| part.trim().eq_ignore_ascii_case(subject);
+    let batch = found.rsplit_once(" (").map_or(found, |(names, _)| names);
+    same(found) || batch.split(" … ").any(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_longer_key_is_another_record_and_a_batch_names_two() {
+        assert!(is_about("EPIC06:VEND:1", "EPIC06:VEND:1"));
+        assert!(!is_about("EPIC06:VEND:118", "EPIC06:VEND:1"));
+        assert!(is_about("EPIC06:VEND:1 … EPIC06:VEND:9 (9)", "EPIC06:VEND:9"));
+        assert!(!is_about("EPIC06:VEND:10 … EPIC06:VEND:19 (9)", "EPIC06:VEND:1"));
+        assert!(is_about("shop order abc-1", &subject_of(&RecordKey::from_text("EPIC06:SHOPORD:abc-1"))));
+    }
+}
