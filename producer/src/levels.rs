@@ -1,5 +1,6 @@
 //! Service levels for the metrics page: read from Redis when scraped, served by the producer only.
 
+use mlc_model::{ConnectionId, System};
 use mlc_queue::{LaneStatus, QueueStats};
 use mlc_runtime::settings::Connection;
 use tracing::debug;
@@ -41,6 +42,15 @@ fn set_queue_levels(rooms: &Rooms, lanes: &[LaneStatus], stats: &QueueStats) {
 }
 
 async fn set_budget_levels(rooms: &Rooms) {
+    for (connection, system, family, left) in budgets_left(rooms).await {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; budgets are far below 2^52")]
+        let left = left as f64;
+        rooms.metrics.budget_remaining(system.as_str(), connection.as_str(), family, left);
+    }
+}
+
+/// What is left of the budgets of all connections, as connection, family and number.
+pub(crate) async fn budgets_left(rooms: &Rooms) -> Vec<(ConnectionId, System, &'static str, u64)> {
     for (id, connection) in &rooms.settings.connections {
         // Opens the door, which is all we want: a connection without its secrets has no budget to show.
         match connection {
@@ -49,11 +59,7 @@ async fn set_budget_levels(rooms: &Rooms) {
             Connection::Adobe(_) => drop(rooms.connections.adobe(id).await),
         }
     }
-    for (connection, system, family, left) in rooms.connections.budgets_left().await {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; budgets are far below 2^52")]
-        let left = left as f64;
-        rooms.metrics.budget_remaining(system.as_str(), connection.as_str(), family, left);
-    }
+    rooms.connections.budgets_left().await
 }
 
 /// One that never closed a window has no lag yet.

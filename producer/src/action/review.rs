@@ -1,6 +1,6 @@
 //! What only a person can decide.
 
-use mlc_flow::flow_kind;
+use mlc_flow::{Entity, flow_kind};
 use mlc_ledger::{Action, AuditNote, ReviewId, ReviewItem, ReviewState};
 use mlc_model::{FlowId, JobId, System};
 

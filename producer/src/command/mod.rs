@@ -8,10 +8,12 @@ mod dead_letters;
 mod follow;
 mod jobs;
 mod lane;
+mod man;
 mod ping;
 mod produce;
 mod review;
 mod sync;
+mod top;
 mod vault;
 mod window;
 
@@ -59,12 +61,16 @@ pub(crate) enum Command {
     /// Keys that seal secrets and jobs.
     #[command(subcommand)]
     Vault(vault::Vault),
+    /// Look on, live in a terminal: lanes, throughput, workers, budgets, causes of dead letters.
+    Top(top::Top),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Write manual pages, one for each command.
+    Man(man::Man),
 }
 
 /// How the command was called.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Caller {
     config: PathBuf,
     pub(crate) output: Output,
@@ -106,7 +112,9 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Pause(command) => lane::pause(command, &caller).await,
         Command::Resume(command) => lane::resume(command, &caller).await,
         Command::Vault(command) => vault::run(command, &caller).await,
+        Command::Top(command) => top::run(command, &caller).await,
         Command::Completions(command) => completions::run(command),
+        Command::Man(command) => man::run(command, caller.output),
     }
 }
 

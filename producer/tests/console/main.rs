@@ -4,10 +4,10 @@
 #[path = "../private_redis/mod.rs"]
 mod private_redis;
 
-mod errands;
-mod jobs;
 mod connections;
+mod errands;
 mod events;
+mod jobs;
 mod overview;
 mod reviews;
 mod site;

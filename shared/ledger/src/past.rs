@@ -58,7 +58,9 @@ impl Ledger {
                 let ends = match entry.action {
                     Action::Deleted => Some(None),
                     // Notes of the same name hold no content: they tell of something beside the delivery.
-                    Action::Created | Action::Updated | Action::Unchanged | Action::Conflict if entry.after.is_some() => {
+                    Action::Created | Action::Updated | Action::Unchanged | Action::Conflict
+                        if entry.after.is_some() =>
+                    {
                         Some(Some(entry.clone()))
                     }
                     _ => None,
