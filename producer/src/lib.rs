@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod action;
+mod alerts;
 mod arguments;
 mod command;
 pub mod console;
@@ -14,6 +15,7 @@ mod schedule;
 mod serving;
 pub mod webhook;
 
+pub use alerts::Notifier;
 pub use arguments::Arguments;
 pub use command::run;
 pub use failure::{Exit, Failure};

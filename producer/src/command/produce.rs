@@ -4,7 +4,7 @@ use mlc_runtime::{logs, probes, readiness::Readiness, shutdown::Shutdown};
 use tracing::{info, warn};
 
 use super::Caller;
-use crate::{Exit, Failure, Ticker, console, levels::refresh_levels, webhook};
+use crate::{Exit, Failure, Notifier, Ticker, console, levels::refresh_levels, webhook};
 
 pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
     let settings = caller.settings()?;
@@ -50,6 +50,13 @@ pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
     };
     // Two processes on one machine, or one name in two containers, must not hold one lease together.
     let holder = format!("{}/{}/{:08x}", rooms.person, std::process::id(), rand::random::<u32>());
+    let notifying = match rooms.settings.alerts.channels.len() {
+        0 => None,
+        channels => {
+            info!(channels, "Sends alerts by {channels} channels while it leads");
+            Some(tokio::spawn(Notifier::new(rooms.clone(), holder.clone())?.run(shutdown.clone())))
+        }
+    };
     let ticker = Ticker::new(&rooms.settings, rooms.queue.clone(), rooms.ledger.clone(), rooms.clock.clone(), holder)?;
     info!(flows = rooms.settings.flows.len(), "The producer runs");
     ticker.run(readiness.clone(), shutdown.clone()).await;
@@ -60,6 +67,10 @@ pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
     }
     if let Some(consoling) = consoling {
         let _ = consoling.await;
+    }
+    if let Some(notifying) = notifying {
+        // A message under way is repeated by whoever leads next, under the same id.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), notifying).await;
     }
     if let Some(serving) = serving {
         // A scrape that hangs must not keep the process from ending.

@@ -39,6 +39,8 @@ const IN_FLIGHT: usize = 256;
 const BODY_MEMORY: u64 = 64 << 20;
 /// Longest time that vault, guard and queue may take together. A Commerce Webhook keeps a shopper waiting meanwhile.
 const STORE_WITHIN: Duration = Duration::from_secs(5);
+/// Longest time for counting a refused signature.
+const COUNT_WITHIN: Duration = Duration::from_millis(250);
 /// Seconds after which a sender that repeats may do so.
 const AGAIN_AFTER: &str = "5";
 
@@ -128,6 +130,11 @@ impl Intake {
             Ok(()) => {}
             Err(NotTaken::Refused(refused)) => {
                 self.notes.say(connection, reason(refused), &refused.to_string());
+                // For alerts. A Redis that is slow must not keep the shop waiting for a no.
+                let counted = self.rooms.ledger.count_refused(connection, self.rooms.clock.now());
+                if !matches!(timeout(COUNT_WITHIN, counted).await, Ok(Ok(()))) {
+                    debug!(connection.id = %connection, "A refused signature was not counted");
+                }
                 return Verdict::RefusedSignature(refused);
             }
             Err(NotTaken::Unknown(why)) => {
