@@ -307,6 +307,7 @@ mod tests {
             example: HOSTILE.repeat(100),
             first_at: DateTime::UNIX_EPOCH,
             last_at: DateTime::UNIX_EPOCH,
+            triage: None,
         }];
         full
     }

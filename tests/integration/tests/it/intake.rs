@@ -1,11 +1,12 @@
 //! The producer's intake of webhooks inside this process.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use mlc_house::{House, HouseConfig};
 use mlc_producer::{Person, Rooms, webhook};
 use mlc_queue::{JobFilter, JobView, Page, Registry, Workers, WorkersConfig};
 use mlc_runtime::{readiness::Readiness, shutdown::Shutdown};
+use mlc_vault::KeyRing;
 use serde_json::json;
 
 use crate::sender::{Answer, SIGNATURE, send, signed};
@@ -87,6 +88,7 @@ pub(crate) fn rooms(house: &House) -> Rooms {
         queue: context.queue.clone(),
         ledger: context.ledger.clone(),
         secrets: house.secrets.clone(),
+        sealer: Arc::new(KeyRing::parse(&house.vault_keys).unwrap()),
         active_key: "test".to_owned(),
         connections: context.connections.clone(),
         metrics: context.metrics.clone(),

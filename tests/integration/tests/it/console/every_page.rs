@@ -7,10 +7,10 @@ use super::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone() {
-    let site = Site::plain().await;
+    let site = Site::furnished().await;
     let browser = Browser::open(&site.base).await;
     let mut wrong = Vec::new();
-    for (name, path) in [("overview", "/")] {
+    for (name, path) in pages() {
         for look in Look::ALL {
             browser.look(look).await;
             browser.go(path).await;
@@ -24,5 +24,28 @@ async fn every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    drop(site.producer);
+    assert!(!site.log().contains("\"ERROR\""), "{}", site.log());
+}
+
+/// Name of the picture, path.
+fn pages() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("overview", "/"),
+        ("flows", "/flows"),
+        ("flow", "/flows/epicor_to_hubspot::vendors"),
+        ("window", "/windows/epicor_to_hubspot::vendors.1"),
+        ("jobs", "/jobs"),
+        ("jobs-ended", "/jobs?state=ended"),
+        ("dead-letters", "/dead-letters"),
+        ("letters", "/dead-letters/list"),
+        ("bulk-operations", "/bulk"),
+        ("records", "/records"),
+        ("record", "/records/epicor_to_hubspot::vendors/EPIC06:VEND:1"),
+        ("reviews", "/reviews"),
+        ("review", "/reviews/1"),
+        ("connections", "/connections"),
+        ("connection", "/connections/shop-main"),
+        ("budgets", "/budgets"),
+        ("audit", "/audit"),
+    ]
 }
