@@ -1,11 +1,12 @@
 //! `mlc audit`: who or what changed something, and when.
 
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use mlc_ledger::AuditEntry;
+use mlc_ledger::{ActionFilter, AuditEntry, Past};
 use mlc_model::{RecordKey, WindowId};
 use serde_json::json;
 
-use super::{Caller, limit};
+use super::{Caller, limit, sync::since};
 use crate::{
     Exit, Failure, Rooms,
     output::{Output, instant, or_dash},
@@ -19,6 +20,9 @@ pub(crate) enum Audit {
         flow: String,
         /// The record, such as EPIC06:VEND:118.
         key: String,
+        /// Tell how it stood then instead: 2026-11-01, 2026-11-01T06:00:00Z, or how long ago, such as 2h or 3d.
+        #[arg(long, value_name = "TIME", conflicts_with = "limit", value_parser = since)]
+        at: Option<DateTime<Utc>>,
         /// Most entries to list.
         #[arg(long, default_value = "50", value_parser = limit)]
         limit: usize,
@@ -33,6 +37,18 @@ pub(crate) enum Audit {
     },
     /// What people did, newest first.
     People {
+        /// Only of people whose name contains this.
+        #[arg(long)]
+        who: Option<String>,
+        /// Only what contains this, such as `replay`.
+        #[arg(long)]
+        what: Option<String>,
+        /// Only what was done to something that contains this, such as a record's key.
+        #[arg(long)]
+        subject: Option<String>,
+        /// Go on after this place: `next` of an earlier answer.
+        #[arg(long, value_name = "PLACE")]
+        after: Option<String>,
         /// Most entries to list.
         #[arg(long, default_value = "50", value_parser = limit)]
         limit: usize,
@@ -42,7 +58,8 @@ pub(crate) enum Audit {
 pub(crate) async fn run(command: Audit, caller: &Caller) -> Result<Exit, Failure> {
     let (rooms, output) = (caller.open().await?, caller.output);
     match command {
-        Audit::Record { flow, key, limit } => record(&flow, &key, limit, &rooms, output).await,
+        Audit::Record { flow, key, at: Some(at), .. } => record_at(&flow, &key, at, &rooms, output).await,
+        Audit::Record { flow, key, limit, at: None } => record(&flow, &key, limit, &rooms, output).await,
         Audit::Window { window, limit } => {
             let unknown = || {
                 Failure::NothingMatched(format!(
@@ -63,7 +80,9 @@ pub(crate) async fn run(command: Audit, caller: &Caller) -> Result<Exit, Failure
             }
             Ok(Exit::Done)
         }
-        Audit::People { limit } => people(limit, &rooms, output).await,
+        Audit::People { who, what, subject, after, limit } => {
+            people(ActionFilter { who, what, subject }, after, limit, &rooms, output).await
+        }
     }
 }
 
@@ -113,11 +132,67 @@ fn show(entries: &[AuditEntry], output: Output) -> Result<(), Failure> {
     output.table(["AT", "RECORD", "ACTION", "VERSION", "TARGET", "WINDOW", "JOB", "DETAIL"], rows.collect())
 }
 
-async fn people(limit: usize, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
-    let entries = rooms.ledger.audit_actions(limit).await?;
-    output.json(&json!({ "items": entries }))?;
+/// A record as it stood at a time that is past.
+async fn record_at(flow: &str, key: &str, at: DateTime<Utc>, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
+    let (id, _) = rooms.flow(flow)?;
+    let key = RecordKey::from_text(key);
+    let past = rooms.ledger.audit_at(&id, &key, at).await?;
+    let when = instant(at);
+    let standing = match &past {
+        Past::Known(standing) => standing,
+        Past::NotYet => {
+            output.answer(
+                format!("{key} was not moved yet at {when}."),
+                &json!({ "key": key, "at": at, "past": past }),
+            )?;
+            return Ok(Exit::Done);
+        }
+        Past::Unknown { oldest } => {
+            let reaches = match oldest {
+                Some(oldest) => format!("its trail reaches back to {} only", instant(*oldest)),
+                None => format!("nothing was ever written down about it in {id}; keys look like EPIC06:VEND:118"),
+            };
+            return Err(Failure::NothingMatched(format!("nobody knows how `{key}` stood at {when}: {reaches}")));
+        }
+    };
+    output.json(&json!({ "key": key, "at": at, "past": past }))?;
+    output.line(match &standing.delivered {
+        Some(delivered) => format!(
+            "{key} at {when}: version {} stood at the target as {}, content {}",
+            or_dash(delivered.version),
+            or_dash(standing.last.target_id.as_ref()),
+            or_dash(delivered.after)
+        ),
+        None => format!("{key} at {when}: nothing of it stood at the target, as far as its trail tells"),
+    })?;
+    // The last thing that had happened, and the delivery before it that still counted.
+    let mut told = vec![standing.last.clone()];
+    told.extend(standing.delivered.clone().filter(|delivered| delivered.id != standing.last.id));
+    show(&told, output)?;
+    Ok(Exit::Done)
+}
+
+async fn people(
+    filter: ActionFilter,
+    mut after: Option<String>,
+    limit: usize,
+    rooms: &Rooms,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let mut entries = Vec::new();
+    // A search stops after a while with what it has; a person at the command line waits.
+    loop {
+        let (found, next) = rooms.ledger.actions(&filter, after.as_deref(), limit - entries.len()).await?;
+        entries.extend(found);
+        after = next;
+        if after.is_none() || entries.len() >= limit {
+            break;
+        }
+    }
+    output.json(&json!({ "items": entries, "next": after }))?;
     if entries.is_empty() {
-        output.line("Nobody has done anything yet.")?;
+        let everything = filter == ActionFilter::default();
+        output.line(if everything { "Nobody has done anything yet." } else { "Nobody has done this." })?;
     }
     let rows = entries.iter().map(|entry| {
         let action = &entry.action;
@@ -131,5 +206,8 @@ async fn people(limit: usize, rooms: &Rooms, output: Output) -> Result<Exit, Fai
         ]
     });
     output.table(["AT", "WHO", "WHAT", "SUBJECT", "BEFORE", "AFTER"], rows.collect())?;
+    if let Some(after) = after {
+        output.line(format!("There are more: --after {after}"))?;
+    }
     Ok(Exit::Done)
 }

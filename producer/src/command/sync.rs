@@ -115,6 +115,7 @@ fn tell_ending(
     Ok(if good { Exit::Done } else { Exit::Wrong })
 }
 
-fn since(text: &str) -> Result<DateTime<Utc>, String> {
+/// A time that is past, as people write it.
+pub(super) fn since(text: &str) -> Result<DateTime<Utc>, String> {
     sync::since_at(text, SystemClock.now())
 }

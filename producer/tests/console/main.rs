@@ -4,10 +4,12 @@
 #[path = "../private_redis/mod.rs"]
 mod private_redis;
 
+mod audit;
 mod connections;
 mod errands;
 mod events;
 mod jobs;
 mod overview;
+mod records;
 mod reviews;
 mod site;

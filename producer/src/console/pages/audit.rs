@@ -1,7 +1,171 @@
 //! What people did.
 
-use crate::console::route::Route;
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+use mlc_ledger::{ActionEntry, ActionFilter};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::console::{
+    call::Call,
+    components::{empty, facts, next_page, or_dash, segment, table, text, time},
+    error::ConsoleError,
+    reply::View,
+    route::Route,
+};
+
+/// Most actions per page.
+const MOST: usize = 200;
+/// Actions per page unless asked otherwise.
+const USUAL: usize = 50;
+/// Longest text of a filter.
+const LONGEST: usize = 200;
+
+/// Which actions.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Query {
+    /// Only of people whose name contains this, in any case.
+    who: Option<String>,
+    /// Only of this kind, or a part of its name, such as `replay`.
+    what: Option<String>,
+    /// Only about what contains this, such as a record's key or a connection.
+    subject: Option<String>,
+    /// Where the list goes on: `next` of the part before.
+    after: Option<String>,
+    /// Most actions to list, 1 to 200. Default 50.
+    limit: Option<usize>,
+}
+
+/// What people did, newest first.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct Actions {
+    /// The actions. A search can give few or none and have a `next` all the same.
+    items: Vec<ActionRow>,
+    /// `after` of the next part; `null` at the end.
+    next: Option<String>,
+}
+
+/// One action.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct ActionRow {
+    /// Its place in the audit.
+    id: String,
+    /// When.
+    at: DateTime<Utc>,
+    /// Who did it.
+    who: String,
+    /// What was done.
+    what: String,
+    /// What it was done to.
+    subject: String,
+    /// State before, where there is one.
+    before: Option<String>,
+    /// State after, where there is one.
+    after: Option<String>,
+}
 
 pub(super) fn routes() -> Vec<Route> {
-    Vec::new()
+    vec![
+        Route::show("/audit", "What people did, newest first", list).asks::<Query>().answers::<Actions>(),
+        Route::show("/audit/{id}", "One action of a person", one).answers::<ActionRow>(),
+    ]
+}
+
+async fn list(call: Call) -> Result<View, ConsoleError> {
+    let query: Query = call.query()?;
+    let limit = query.limit.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&limit) {
+        return Err(ConsoleError::bad_input(format!("`limit` is {limit}: use 1 to {MOST}.")));
+    }
+    for (name, given) in [("who", &query.who), ("what", &query.what), ("subject", &query.subject)] {
+        if given.as_ref().is_some_and(|given| given.len() > LONGEST) {
+            return Err(ConsoleError::bad_input(format!("`{name}` is longer than {LONGEST} bytes.")));
+        }
+    }
+    let filter = ActionFilter { who: query.who.clone(), what: query.what.clone(), subject: query.subject.clone() };
+    let listed = call.rooms.ledger.actions(&filter, query.after.as_deref(), limit).await;
+    let (entries, next) = listed.map_err(|error| match error {
+        mlc_ledger::LedgerError::NoSuchPlace => {
+            ConsoleError::bad_input("`after` is no place in this list: begin at its first page.")
+        }
+        other => other.into(),
+    })?;
+    let actions = Actions { items: entries.into_iter().map(ActionRow::from).collect(), next };
+    let (raw, now) = (call.raw_query().to_owned(), call.now);
+    Ok(View::new("/audit", "Audit", actions, move |actions, _viewer| list_page(actions, &query, &raw, now)))
+}
+
+async fn one(call: Call) -> Result<View, ConsoleError> {
+    let gone = || ConsoleError::not_found("This action is not in the audit: it is long past, or never was.");
+    let found = call.rooms.ledger.action(call.text("id")).await.map_err(|error| match error {
+        mlc_ledger::LedgerError::NoSuchPlace => gone(),
+        other => other.into(),
+    })?;
+    let row = ActionRow::from(found.ok_or_else(gone)?);
+    let now = call.now;
+    Ok(View::new("/audit", format!("{} by {}", row.what, row.who), row, move |row, _viewer| one_page(row, now)))
+}
+
+impl From<ActionEntry> for ActionRow {
+    fn from(ActionEntry { id, action }: ActionEntry) -> Self {
+        let (who, what, subject) = (action.who, action.what, action.subject);
+        Self { id, at: action.at, who, what, subject, before: action.before, after: action.after }
+    }
+}
+
+fn list_page(actions: &Actions, query: &Query, raw: &str, now: DateTime<Utc>) -> Markup {
+    let field = |label: &str, name: &str, value: Option<&str>| {
+        html! {
+            label .field { span { (label) } input type="text" name=(name) value=[value] maxlength=(LONGEST) autocomplete="off"; }
+        }
+    };
+    html! {
+        h1 { "Audit" }
+        form .filters method="get" action="/audit" {
+            (field("Who", "who", query.who.as_deref()))
+            (field("What was done", "what", query.what.as_deref()))
+            (field("To what", "subject", query.subject.as_deref()))
+            button type="submit" { "Show these actions" }
+        }
+        @if actions.items.is_empty() {
+            (empty(match actions.next {
+                Some(_) => "None among those looked at so far.",
+                None => "Nobody has done this.",
+            }))
+        } @else {
+            (table("What people did", &["When", "Who", "What", "To what", "Before", "After"], rows(actions, now)))
+        }
+        (next_page("/audit", raw, actions.next.as_deref()))
+    }
+}
+
+fn rows(actions: &Actions, now: DateTime<Utc>) -> Markup {
+    html! {
+        @for row in &actions.items {
+            tr {
+                th scope="row" { a href={ "/audit/" (segment(&row.id)) } { (time(row.at, now)) } }
+                td { (text(&row.who)) }
+                td { (text(&row.what)) }
+                td { (text(&row.subject)) }
+                td { (or_dash(row.before.as_deref())) }
+                td { (or_dash(row.after.as_deref())) }
+            }
+        }
+    }
+}
+
+fn one_page(row: &ActionRow, now: DateTime<Utc>) -> Markup {
+    html! {
+        h1 { (text(&row.what)) " by " (text(&row.who)) }
+        (facts(&[
+            ("When", time(row.at, now)),
+            ("Who", text(&row.who)),
+            ("What", text(&row.what)),
+            ("To what", text(&row.subject)),
+            ("Before", or_dash(row.before.as_deref())),
+            ("After", or_dash(row.after.as_deref())),
+        ]))
+        p { a href="/audit" { "All actions" } }
+    }
 }
