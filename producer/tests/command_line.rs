@@ -114,6 +114,11 @@ fn a_filter_that_matches_nothing_is_no_success() {
     assert_eq!(redis.json(0, &["dead-letters", "list"])["items"], serde_json::json!([]));
     assert_fails(&redis.run(&["jobs", "list", "--kind", "push_record"]), 3, &["no job matches"]);
     assert_fails(&redis.run(&["jobs", "--connection", "epicor-main"]), 3, &["no job matches"]);
+    for filter in [["--error", "no name"], ["--priority", "person"], ["--trace", "0123"]] {
+        assert_fails(&redis.run(&[&["jobs"][..], &filter].concat()), 3, &["no job matches"]);
+    }
+    assert_eq!(redis.json(0, &["jobs", "ended"])["items"], serde_json::json!([]));
+    assert!(stdout(&redis.run(&["jobs", "ended"])).contains("No job has come to an end yet."));
     assert_fails(&redis.run(&["dead-letters", "list", "--older-than", "2h"]), 3, &["no dead letter matches"]);
     let discard = ["dead-letters", "discard", "--cause", "0123", "--reason", "x"];
     let output = redis.run(&discard);
@@ -256,7 +261,7 @@ async fn a_sync_is_not_finished_while_a_record_of_the_flow_waits_for_long_in_an_
     let jobs = redis.json(0, &["jobs", "--state", "delayed", "--subject", "VEND:17"]);
     let (id, why) = (jobs["items"][0]["id"].as_str().unwrap(), jobs["items"][0]["why"].as_str().unwrap());
     assert_eq!(why, "rate_limited ACCOUNT_MOVING: hubspot companies.batch_upsert: the account moves");
-    for arguments in [&["jobs"][..], &["jobs", "show", id]] {
+    for arguments in [&["jobs"][..], &["jobs", "show", id], &["jobs", "--error", "account_moving"]] {
         assert!(stdout(&redis.run(arguments)).contains(why), "{arguments:?}");
     }
     stop.trigger();

@@ -1,8 +1,10 @@
 //! `mlc jobs`: what waits, runs or was given up.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand, ValueEnum};
 use mlc_model::JobId;
-use mlc_queue::{AttemptNote, JobFilter, JobState, JobView};
+use mlc_queue::{AttemptNote, JobFilter, JobState, JobView, Priority};
 use mlc_runtime::settings::duration;
 use serde_json::json;
 
@@ -27,6 +29,8 @@ enum What {
     List(List),
     /// Show one job with its attempts.
     Show(Show),
+    /// List jobs that came to an end, newest first; about 10,000 are remembered.
+    Ended(Ended),
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +47,22 @@ struct List {
     /// Only subjects that contain this text, in any case.
     #[arg(long)]
     subject: Option<String>,
+    /// Only jobs whose last failure, or reason for waiting, contains this text, in any case.
+    #[arg(long, value_name = "TEXT")]
+    error: Option<String>,
+    /// Only this class.
+    #[arg(long, value_enum)]
+    priority: Option<Class>,
+    /// Only this chain: the id of its first job.
+    #[arg(long, value_name = "ID")]
+    trace: Option<String>,
+    /// Most jobs to list.
+    #[arg(long, default_value = "50", value_parser = limit)]
+    limit: usize,
+}
+
+#[derive(Debug, Args)]
+struct Ended {
     /// Most jobs to list.
     #[arg(long, default_value = "50", value_parser = limit)]
     limit: usize,
@@ -65,6 +85,23 @@ enum State {
     Dead,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Class {
+    Person,
+    Normal,
+    Backfill,
+}
+
+impl From<Class> for Priority {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Person => Self::Person,
+            Class::Normal => Self::Normal,
+            Class::Backfill => Self::Backfill,
+        }
+    }
+}
+
 impl From<State> for JobState {
     fn from(state: State) -> Self {
         match state {
@@ -82,6 +119,7 @@ pub(crate) async fn run(command: Jobs, caller: &Caller) -> Result<Exit, Failure>
         None => list(command.list, &rooms, caller.output).await,
         Some(What::List(options)) => list(options, &rooms, caller.output).await,
         Some(What::Show(options)) => show(options, &rooms, caller.output).await,
+        Some(What::Ended(options)) => ended(&options, &rooms, caller.output).await,
     }
 }
 
@@ -90,17 +128,23 @@ async fn list(options: List, rooms: &Rooms, output: Output) -> Result<Exit, Fail
         Some(name) => Some(rooms.lane(name).await?),
         None => None,
     };
-    let filtered = lane.is_some() || options.state.is_some() || options.kind.is_some() || options.subject.is_some();
+    let List { state, kind, subject, error, priority, trace, limit, .. } = options;
+    let filtered = lane.is_some()
+        || state.is_some()
+        || priority.is_some()
+        || [&kind, &subject, &error, &trace].into_iter().any(Option::is_some);
     let filter = JobFilter {
         lane,
-        state: options.state.map(JobState::from),
-        kind: options.kind,
-        subject: options.subject,
-        ..JobFilter::default()
+        state: state.map(JobState::from),
+        kind,
+        subject,
+        error,
+        trace,
+        priority: priority.map(Priority::from),
     };
     let filter = &filter;
     let read = |page| async move { Ok(rooms.queue.jobs(filter, &page).await?) };
-    let (jobs, more) = gather(options.limit, read).await?;
+    let (jobs, more) = gather(limit, read).await?;
     output.json(&json!({ "items": jobs, "more": more }))?;
     if jobs.is_empty() {
         if filtered {
@@ -125,6 +169,34 @@ async fn list(options: List, rooms: &Rooms, output: Output) -> Result<Exit, Fail
         .table(["ID", "STATE", "CONNECTION", "KIND", "SUBJECT", "FAILED", "ENQUEUED", "AT", "WHY"], rows.collect())?;
     if more {
         output.line(format!("There are more than these {}: raise --limit or filter.", jobs.len()))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn ended(options: &Ended, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
+    let read = |page| async move { Ok(rooms.queue.ended(&page).await?) };
+    let (jobs, more) = gather(options.limit, read).await?;
+    output.json(&json!({ "items": jobs, "more": more }))?;
+    if jobs.is_empty() {
+        output.line("No job has come to an end yet.")?;
+    }
+    let rows = jobs.iter().map(|job| {
+        [
+            instant(job.ended_at),
+            job.outcome.as_str().to_owned(),
+            job.id.to_string(),
+            job.lane.to_string(),
+            job.kind.clone(),
+            or_dash(job.subject.as_deref()),
+            job.attempts.to_string(),
+            duration::format(Duration::from_millis(job.wait_ms)),
+            duration::format(Duration::from_millis(job.run_ms)),
+        ]
+    });
+    let columns = ["ENDED", "HOW", "ID", "CONNECTION", "KIND", "SUBJECT", "ATTEMPTS", "WAITED", "RAN"];
+    output.table(columns, rows.collect())?;
+    if more {
+        output.line(format!("There are more than these {}: raise --limit.", jobs.len()))?;
     }
     Ok(Exit::Done)
 }

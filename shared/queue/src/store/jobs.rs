@@ -14,13 +14,11 @@ use crate::{
     verb::answer,
 };
 
-/// Ids read per step of a listing.
-const STEP: isize = 200;
-/// Steps per page: a listing that finds little answers with a cursor instead of reading on for ever.
-const STEPS: usize = 50;
+/// Leases looked through per step: Redis' own work is a fraction of a millisecond.
+const LEASES: usize = 1000;
 
 /// A stored form that may be missing.
-type Bytes = Option<Vec<u8>>;
+pub(crate) type Bytes = Option<Vec<u8>>;
 
 /// Where a job stands. Every job is in exactly one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,7 +92,7 @@ pub struct JobFilter {
     pub kind: Option<String>,
     /// Only subjects that contain this text, in any case.
     pub subject: Option<String>,
-    /// Only jobs whose last failure's text contains this, in any case.
+    /// Only jobs whose last failure, or what put them off since, contains this text, in any case.
     pub error: Option<String>,
     /// Only this chain: the id of its first job.
     pub trace: Option<String>,
@@ -126,13 +124,6 @@ pub struct Listing<T> {
     pub next: Option<String>,
 }
 
-/// A list of ids in Redis.
-#[derive(Clone)]
-struct Source {
-    state: JobState,
-    key: String,
-}
-
 impl Queue {
     /// One job. `None` when it is done, discarded or never was.
     ///
@@ -143,30 +134,47 @@ impl Queue {
         let mut pipe = redis::pipe();
         pipe.hget(keys.key("job"), id.as_str()).hget(keys.key("history"), id.as_str());
         pipe.zscore(keys.key("dead"), id.as_str());
-        pipe.zrange_withscores(keys.key("leased"), 0, -1);
-        let reply: (Bytes, Bytes, Option<f64>, Vec<(String, f64)>) = pipe.query_async(&mut self.connection()).await?;
-        let (stored, history, dead, leased) = reply;
+        let (stored, history, dead): (Bytes, Bytes, Option<f64>) = pipe.query_async(&mut self.connection()).await?;
         let Some(stored) = stored else { return Ok(None) };
         let (envelope, _) = Envelope::read(id.as_str(), &stored)?;
-        let lease = leased.iter().find(|(member, _)| member.split(':').next() == Some(id.as_str()));
-        let (state, at) = match (dead, lease) {
-            (Some(at), _) => (JobState::Dead, Some(at)),
-            (None, Some((_, deadline))) => (JobState::Running, Some(*deadline)),
-            (None, None) => {
-                let (lane, priority) = (envelope.lane.as_str(), envelope.priority.digit());
-                let mut command = redis::cmd("ZMSCORE");
-                command.arg(keys.key("delayed"));
-                for origin in ["n", "r"] {
-                    command.arg(format!("{origin}:{priority}:{lane}:{id}"));
-                }
-                let due: Vec<Option<f64>> = command.query_async(&mut self.connection()).await?;
-                match due.into_iter().flatten().next() {
-                    Some(due) => (JobState::Delayed, Some(due)),
-                    None => (JobState::Ready, None),
-                }
-            }
+        let (state, at) = match dead {
+            Some(at) => (JobState::Dead, Some(at)),
+            None => self.place(id, &envelope).await?,
         };
         view(id.as_str(), state, at, &stored, history.as_deref()).map(Some)
+    }
+
+    /// Where a job stands that is not dead.
+    async fn place(&self, id: &JobId, envelope: &Envelope) -> Result<(JobState, Option<f64>), QueueError> {
+        let keys = self.keys();
+        let (lane, priority) = (envelope.lane.as_str(), envelope.priority.digit());
+        let mut pipe = redis::pipe();
+        pipe.cmd("ZMSCORE").arg(keys.key("delayed"));
+        for origin in ["n", "r"] {
+            pipe.arg(format!("{origin}:{priority}:{lane}:{id}"));
+        }
+        pipe.hget(keys.key("running"), lane);
+        let (due, running): (Vec<Option<f64>>, Option<i64>) = pipe.query_async(&mut self.connection()).await?;
+        if let Some(due) = due.into_iter().flatten().next() {
+            return Ok((JobState::Delayed, Some(due)));
+        }
+        // The token of its lease is unknown, so Redis looks through the leases, a bounded number a step; but only where the
+        // lane has any.
+        let mut cursor = 0_u64;
+        while running.unwrap_or(0) > 0 {
+            let mut scan = redis::cmd("ZSCAN");
+            scan.arg(keys.key("leased")).arg(cursor).arg("MATCH").arg(format!("{id}:*")).arg("COUNT").arg(LEASES);
+            let (next, found): (u64, Vec<(String, f64)>) = scan.query_async(&mut self.connection()).await?;
+            let lease = found.iter().find(|(member, _)| member.split(':').next() == Some(id.as_str()));
+            if let Some((_, deadline)) = lease {
+                return Ok((JobState::Running, Some(*deadline)));
+            }
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        Ok((JobState::Ready, None))
     }
 
     /// The job's arguments as JSON. `None` when there is no such job.
@@ -187,90 +195,6 @@ impl Queue {
         })
     }
 
-    /// Jobs that match. Lists may move while they are read: a job that starts meanwhile can be missing or appear twice.
-    ///
-    /// # Errors
-    /// [`QueueError::Redis`]; [`QueueError::Answer`] for a cursor that is none of ours.
-    pub async fn jobs(&self, filter: &JobFilter, page: &Page) -> Result<Listing<JobView>, QueueError> {
-        let sources = self.sources(filter).await?;
-        let (mut source, mut offset) = read_cursor(page.after.as_deref())?;
-        let limit = page.limit.max(1);
-        let mut items = Vec::new();
-        for _ in 0..STEPS {
-            let Some(current) = sources.get(source) else { return Ok(Listing { items, next: None }) };
-            let entries = self.read_ids(current, offset).await?;
-            let ids: Vec<String> = entries.iter().map(|(id, _)| id.clone()).collect();
-            let bodies = self.bodies(&ids).await?;
-            for ((id, at), (stored, history)) in entries.iter().zip(bodies) {
-                offset += 1;
-                let Some(stored) = stored else { continue };
-                let Ok(job) = view(id, current.state, *at, &stored, history.as_deref()) else { continue };
-                if matches(filter, &job) {
-                    items.push(job);
-                    if items.len() == limit {
-                        return Ok(Listing { items, next: Some(format!("{source}.{offset}")) });
-                    }
-                }
-            }
-            if isize::try_from(entries.len()).unwrap_or(isize::MAX) < STEP {
-                source += 1;
-                offset = 0;
-            }
-        }
-        let next = (source < sources.len()).then(|| format!("{source}.{offset}"));
-        Ok(Listing { items, next })
-    }
-
-    async fn sources(&self, filter: &JobFilter) -> Result<Vec<Source>, QueueError> {
-        let keys = self.keys();
-        let wanted = |state| filter.state.map_or(state != JobState::Dead, |only| only == state);
-        let mut sources = Vec::new();
-        for (state, name) in [(JobState::Running, "leased"), (JobState::Delayed, "delayed"), (JobState::Dead, "dead")] {
-            if wanted(state) {
-                sources.push(Source { state, key: keys.key(name) });
-            }
-        }
-        if wanted(JobState::Ready) {
-            let lanes: Vec<String> = match &filter.lane {
-                Some(lane) => vec![lane.to_string()],
-                None => {
-                    let mut lanes: Vec<String> =
-                        redis::cmd("HKEYS").arg(keys.key("bytes")).query_async(&mut self.connection()).await?;
-                    lanes.sort_unstable();
-                    lanes
-                }
-            };
-            for lane in &lanes {
-                for priority in Priority::ALL {
-                    sources.push(Source { state: JobState::Ready, key: keys.ready(lane, priority.digit()) });
-                }
-            }
-        }
-        Ok(sources)
-    }
-
-    async fn read_ids(&self, source: &Source, offset: isize) -> Result<Vec<(String, Option<f64>)>, QueueError> {
-        let mut connection = self.connection();
-        let last = offset + STEP - 1;
-        if source.state == JobState::Ready {
-            let ids: Vec<String> =
-                redis::cmd("LRANGE").arg(&source.key).arg(offset).arg(last).query_async(&mut connection).await?;
-            return Ok(ids.into_iter().map(|id| (id, None)).collect());
-        }
-        let mut command = redis::cmd("ZRANGE");
-        command.arg(&source.key).arg(offset).arg(last);
-        if source.state == JobState::Dead {
-            command.arg("REV");
-        }
-        let entries: Vec<(String, f64)> = command.arg("WITHSCORES").query_async(&mut connection).await?;
-        let id = |member: String| match source.state {
-            JobState::Running => member.split(':').next().unwrap_or_default().to_owned(),
-            JobState::Delayed => member.splitn(4, ':').nth(3).unwrap_or_default().to_owned(),
-            _ => member,
-        };
-        Ok(entries.into_iter().map(|(member, at)| (id(member), Some(at))).collect())
-    }
-
     /// Envelopes and histories of these ids.
     pub(crate) async fn bodies(&self, ids: &[String]) -> Result<Vec<(Bytes, Bytes)>, QueueError> {
         if ids.is_empty() {
@@ -285,26 +209,6 @@ impl Queue {
         let (stored, histories) = (column()?, column()?);
         Ok(stored.into_iter().map(answer::bytes).zip(histories.into_iter().map(answer::bytes)).collect())
     }
-}
-
-fn read_cursor(cursor: Option<&str>) -> Result<(usize, isize), QueueError> {
-    let Some(cursor) = cursor else { return Ok((0, 0)) };
-    cursor
-        .split_once('.')
-        .and_then(|(source, offset)| Some((source.parse().ok()?, offset.parse().ok().filter(|n| *n >= 0)?)))
-        .ok_or_else(|| QueueError::Answer("a cursor that is none of this queue".to_owned()))
-}
-
-fn matches(filter: &JobFilter, job: &JobView) -> bool {
-    filter.lane.as_ref().is_none_or(|lane| *lane == job.lane)
-        && filter.kind.as_ref().is_none_or(|kind| *kind == job.kind)
-        && filter.priority.is_none_or(|priority| priority == job.priority)
-        && filter.trace.as_ref().is_none_or(|trace| *trace == job.trace)
-        && filter
-            .error
-            .as_ref()
-            .is_none_or(|text| contains(job.failed.last().map(|note| note.fault.to_string()).as_deref(), text))
-        && filter.subject.as_ref().is_none_or(|text| contains(job.subject.as_deref(), text))
 }
 
 pub(crate) fn contains(subject: Option<&str>, text: &str) -> bool {

@@ -16,6 +16,7 @@ mod orders;
 mod pace;
 pub(crate) mod presence;
 mod preview;
+mod search;
 mod stats;
 mod triage;
 pub(crate) mod turn;

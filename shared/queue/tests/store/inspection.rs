@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mlc_queue::{JobFilter, JobState, Order, Outcome, Page};
+use mlc_model::FaultKind;
+use mlc_queue::{JobFilter, JobState, Order, Outcome, Page, Priority};
 
 use crate::{house::*, support};
 
@@ -25,6 +26,104 @@ async fn a_page_of_jobs_continues_where_the_last_one_ended() {
     assert_eq!(house.queue.jobs(&some, &Page::default()).await.unwrap().items.len(), 11);
     let cursor = Page { after: Some("not a cursor".to_owned()), limit: 1 };
     assert!(house.queue.jobs(&JobFilter::default(), &cursor).await.is_err());
+}
+
+async fn subjects(house: &House, filter: JobFilter) -> Vec<String> {
+    let listing = house.queue.jobs(&filter, &Page::default()).await.unwrap();
+    listing.items.into_iter().filter_map(|job| job.subject).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_found_by_class_chain_and_the_text_of_their_last_failure() {
+    let house = House::open().await;
+    house.queue.pause(&lane("other"), "test", "what follows stays there").await.unwrap();
+    let first = errand(1);
+    house.enqueue(&[first.clone(), errand(2), errand(3)]).await;
+    let worker = house.work(1, |errand, _| {
+        Box::pin(async move {
+            match errand.n {
+                1 => Outcome::then(vec![errand_in("other", 10).priority(Priority::Backfill), errand_in("other", 11)]),
+                2 => fault(FaultKind::Rejected).with_code("PRICE_DIFFERS").into(),
+                3 => Outcome::Failed(fault(FaultKind::Transient).with_retry_after(Duration::from_secs(60))),
+                _ => Outcome::done(),
+            }
+        })
+    });
+    eventually("all have ended", async || {
+        let lane = house.lane().await;
+        (lane.ready, lane.running, lane.delayed, lane.dead) == (0, 0, 1, 1)
+    })
+    .await;
+    worker.stop().await;
+    let default = JobFilter::default;
+    let error = |text: &str| JobFilter { error: Some(text.to_owned()), ..default() };
+    assert_eq!(subjects(&house, error("THE SERVER said no")).await, ["errand 3"]);
+    assert_eq!(subjects(&house, error("price_differs")).await, [""; 0], "it is on the shelf");
+    let dead = JobFilter { state: Some(JobState::Dead), ..error("price_differs") };
+    assert_eq!(subjects(&house, dead.clone()).await, ["errand 2"]);
+    assert_eq!(subjects(&house, JobFilter { error: Some("nothing like it".to_owned()), ..dead }).await, [""; 0]);
+    let chain = JobFilter { trace: Some(first.id().to_string()), ..default() };
+    let mut found = subjects(&house, chain).await;
+    found.sort();
+    assert_eq!(found, ["errand 10", "errand 11"]);
+    let backfill = JobFilter { priority: Some(Priority::Backfill), ..default() };
+    assert_eq!(subjects(&house, backfill).await, ["errand 10"]);
+    let delayed = JobFilter { lane: Some(lane("other")), state: Some(JobState::Delayed), ..default() };
+    assert_eq!(subjects(&house, delayed).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_through_many_jobs_answers_soon_and_goes_on_where_it_stopped() {
+    let house = House::open().await;
+    house.enqueue(&[errand_in("z", 1)]).await;
+    let mut connection = support::connection().await;
+    // Ids without jobs: they are looked at like all others.
+    let list = format!("{{mlcq:{}}}:ready:a:1", house.namespace);
+    for piece in 0..60 {
+        let ids: Vec<String> = (0..5000).map(|n| format!("gone{}", 5000 * piece + n)).collect();
+        redis::cmd("RPUSH").arg(&list).arg(ids).exec_async(&mut connection).await.unwrap();
+    }
+    redis::cmd("HSET")
+        .arg(format!("{{mlcq:{}}}:bytes", house.namespace))
+        .arg(&["a", "0"])
+        .exec_async(&mut connection)
+        .await
+        .unwrap();
+    let filter = JobFilter { subject: Some("errand".to_owned()), ..JobFilter::default() };
+    let (mut page, mut pages, mut found) = (Page::default(), 0, 0);
+    loop {
+        let begun = std::time::Instant::now();
+        let listing = house.queue.jobs(&filter, &page).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        (pages, found) = (pages + 1, found + listing.items.len());
+        page.after = listing.next;
+        if page.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, 1);
+    assert!(pages > 1, "300,000 ids were read in one page");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_of_a_job_is_found_among_thousands_of_leases() {
+    let house = House::open().await;
+    let (running, waiting) = (errand(1), errand(2));
+    house.enqueue(&[running.clone(), waiting.clone()]).await;
+    let worker = house.work_with(
+        house.registry(|_, _| Box::pin(std::future::pending::<Outcome>())),
+        1,
+        Duration::from_millis(50),
+    );
+    house.diary.wait_for(1).await;
+    let mut pipe = redis::pipe();
+    for n in 0..5000 {
+        pipe.zadd(format!("{{mlcq:{}}}:leased", house.namespace), format!("other{n}:{n}"), i64::from(u32::MAX) * 1000);
+    }
+    pipe.exec_async(&mut support::connection().await).await.unwrap();
+    assert_eq!(house.queue.job(running.id()).await.unwrap().unwrap().state, JobState::Running);
+    assert_eq!(house.queue.job(waiting.id()).await.unwrap().unwrap().state, JobState::Ready);
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
