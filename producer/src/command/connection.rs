@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal as _, Read as _};
 
 use clap::{Args, Subcommand};
-use mlc_model::ConnectionId;
 use mlc_queue::Lane;
 use mlc_vault::SecretString;
 use serde_json::{Value, json};
@@ -88,7 +87,7 @@ async fn list(rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
 async fn set_secret(command: SetSecret, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
     let (id, connection) = rooms.connection(&command.connection)?;
     let name = secret::known(&id, connection, &command.name)?;
-    let value = read_secret(&id, name, command.stdin)?;
+    let value = read_secret(id.as_str(), name, command.stdin)?;
     let stored = secret::set(rooms, &id, name, value).await?;
     stored.change.record("set_secret", rooms).await?;
     let more = if stored.released { "; its lane was held and gives out jobs again" } else { "" };
@@ -105,7 +104,8 @@ async fn delete_secret(connection: &str, name: &str, rooms: &Rooms, output: Outp
     Ok(Exit::Done)
 }
 
-fn read_secret(id: &ConnectionId, name: &str, stdin: bool) -> Result<SecretString, Failure> {
+/// A secret from a terminal, where it is not shown, or from standard input.
+pub(super) fn read_secret(id: &str, name: &str, stdin: bool) -> Result<SecretString, Failure> {
     let unreadable = |error: io::Error| Failure::Wrong(format!("the secret cannot be read: {error}"));
     let text = if !stdin && io::stdin().is_terminal() {
         rpassword::prompt_password(format!("{name} of {id} (not shown): ")).map_err(unreadable)?

@@ -1,5 +1,6 @@
 //! What people use: one file per sub-command.
 
+mod alerts;
 mod audit;
 mod check;
 mod completions;
@@ -58,6 +59,9 @@ pub(crate) enum Command {
     Pause(lane::Pause),
     /// Give out the jobs of a connection again, whether a person paused it or refused credentials hold it.
     Resume(lane::Resume),
+    /// Channels that alerts go out by, and what fires now.
+    #[command(subcommand)]
+    Alerts(alerts::Alerts),
     /// Keys that seal secrets and jobs.
     #[command(subcommand)]
     Vault(vault::Vault),
@@ -111,6 +115,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Review(command) => review::run(command, &caller).await,
         Command::Pause(command) => lane::pause(command, &caller).await,
         Command::Resume(command) => lane::resume(command, &caller).await,
+        Command::Alerts(command) => alerts::run(command, &caller).await,
         Command::Vault(command) => vault::run(command, &caller).await,
         Command::Top(command) => top::run(command, &caller).await,
         Command::Completions(command) => completions::run(command),
