@@ -155,7 +155,7 @@ async fn list(options: List, rooms: &Rooms, output: Output) -> Result<Exit, Fail
     let rows = jobs.iter().map(|job| {
         [
             job.id.to_string(),
-            state(job.state).to_owned(),
+            self::state(job.state).to_owned(),
             job.lane.to_string(),
             job.kind.clone(),
             or_dash(job.subject.as_deref()),
