@@ -30,6 +30,9 @@ pub struct PersonAction {
     /// State after, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// What changed in words that may be personal data: sealed by who records it, as base64. `None` = nothing more to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
 }

@@ -101,6 +101,7 @@ async fn what_people_did_is_kept_newest_first() {
             subject: "hubspot-main".into(),
             before: None,
             after: Some("x".into()),
+            sealed: None,
             at: at(0),
         };
         ledger.record_action(&action).await.unwrap();
