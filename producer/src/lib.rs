@@ -3,6 +3,7 @@
 mod action;
 mod alerts;
 mod arguments;
+mod bulk_driver;
 mod command;
 pub mod console;
 mod failure;
@@ -17,6 +18,7 @@ pub mod webhook;
 
 pub use alerts::Notifier;
 pub use arguments::Arguments;
+pub use bulk_driver::drive_bulks;
 pub use command::run;
 pub use failure::{Exit, Failure};
 pub use levels::refresh_levels;

@@ -119,12 +119,28 @@ impl Rooms {
         before: Option<String>,
         after: Option<String>,
     ) -> Result<(), Failure> {
+        self.record_sealed(what, subject, before, after, None).await
+    }
+
+    /// Records what the person did, with what only some may read: [`PersonAction::sealed`].
+    ///
+    /// # Errors
+    /// `Redis`: the action itself has taken effect.
+    pub async fn record_sealed(
+        &self,
+        what: &str,
+        subject: impl Into<String>,
+        before: Option<String>,
+        after: Option<String>,
+        sealed: Option<String>,
+    ) -> Result<(), Failure> {
         let action = PersonAction {
             who: self.person.to_string(),
             what: what.to_owned(),
             subject: subject.into(),
             before,
             after,
+            sealed,
             at: self.clock.now(),
         };
         Ok(self.ledger.record_action(&action).await?)

@@ -1,7 +1,9 @@
 //! What people do, whichever face they use: the command line and the console call the same functions. Each acts, and tells
 //! what it changed; the face records that under the person's name and words the answer.
 
+pub(crate) mod edit;
 pub(crate) mod lane;
+pub(crate) mod letter_terms;
 pub(crate) mod ping;
 pub(crate) mod record;
 pub(crate) mod review;

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod audit;
+mod bulk;
 mod check;
 mod completions;
 mod connection;
@@ -43,9 +44,12 @@ pub(crate) enum Command {
     Sync(sync::Sync),
     /// Jobs that wait, run or stand on the dead-letter shelf.
     Jobs(jobs::Jobs),
-    /// Jobs that were given up, with their reasons: look, replay, discard.
+    /// Jobs that were given up, with their reasons: look, edit, replay, discard.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Operations on many dead letters: how far they are, pause, resume, abort.
+    #[command(subcommand)]
+    Bulk(bulk::Bulks),
     /// What was asked of the source, window by window.
     #[command(subcommand)]
     Window(window::Window),
@@ -110,6 +114,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Sync(command) => sync::run(command, &caller).await,
         Command::Jobs(command) => jobs::run(command, &caller).await,
         Command::DeadLetters(command) => dead_letters::run(command, &caller).await,
+        Command::Bulk(command) => bulk::run(command, &caller).await,
         Command::Window(command) => window::run(command, &caller).await,
         Command::Audit(command) => audit::run(command, &caller).await,
         Command::Review(command) => review::run(command, &caller).await,

@@ -4,7 +4,7 @@ use mlc_runtime::{logs, probes, readiness::Readiness, shutdown::Shutdown};
 use tracing::{info, warn};
 
 use super::Caller;
-use crate::{Exit, Failure, Notifier, Ticker, console, levels::refresh_levels, webhook};
+use crate::{Exit, Failure, Notifier, Ticker, console, drive_bulks, levels::refresh_levels, webhook};
 
 pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
     let settings = caller.settings()?;
@@ -48,6 +48,7 @@ pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
         }
         None => None,
     };
+    let driving = tokio::spawn(drive_bulks(rooms.queue.clone(), shutdown.clone()));
     // Two processes on one machine, or one name in two containers, must not hold one lease together.
     let holder = format!("{}/{}/{:08x}", rooms.person, std::process::id(), rand::random::<u32>());
     let notifying = match rooms.settings.alerts.channels.len() {
@@ -61,6 +62,8 @@ pub(crate) async fn run(caller: &Caller) -> Result<Exit, Failure> {
     info!(flows = rooms.settings.flows.len(), "The producer runs");
     ticker.run(readiness.clone(), shutdown.clone()).await;
     readiness.drain();
+    // Between two steps it ends at once.
+    let _ = driving.await;
     if let Some(taking) = taking {
         // Ends by itself within five seconds.
         let _ = taking.await;

@@ -200,8 +200,8 @@ async fn hand_over(
         Reply::View(view) => view.entry.as_ref(),
         Reply::Raw(raw) => raw.entry.as_ref(),
     };
-    if let (Some(what), Some(Entry { subject, before, after })) = (audits, entry) {
-        rooms.record(what, subject.clone(), before.clone(), after.clone()).await?;
+    if let (Some(what), Some(Entry { subject, before, after, sealed })) = (audits, entry) {
+        rooms.record_sealed(what, subject.clone(), before.clone(), after.clone(), sealed.clone()).await?;
     }
     Ok(reply)
 }

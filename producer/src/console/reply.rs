@@ -113,18 +113,20 @@ pub(crate) struct Entry {
     pub(crate) before: Option<String>,
     /// State after, where there is one.
     pub(crate) after: Option<String>,
+    /// What may be personal data, sealed: [`mlc_ledger::PersonAction::sealed`].
+    pub(crate) sealed: Option<String>,
 }
 
 impl From<Change> for Entry {
     fn from(change: Change) -> Self {
-        Self { subject: change.subject, before: Some(change.before), after: Some(change.after) }
+        Self { subject: change.subject, before: Some(change.before), after: Some(change.after), sealed: None }
     }
 }
 
 impl Entry {
     /// An entry about `subject`.
     pub(crate) fn about(subject: impl Into<String>) -> Self {
-        Self { subject: subject.into(), before: None, after: None }
+        Self { subject: subject.into(), ..Self::default() }
     }
 
     /// With the state before.
