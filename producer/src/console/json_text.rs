@@ -6,9 +6,8 @@ use serde_json::Value;
 /// A JSON value in lines. Marks that turn the direction of writing, and controls, stand there as JSON writes them (`\u202e`): they
 /// would show the lines in another order than they have.
 pub(crate) fn json_text(label: &str, value: &Value) -> Markup {
-    html! {
-        div .scroll role="region" aria-label=(label) tabindex="0" { pre { code { bdi { (lines(value)) } } } }
-    }
+    // It scrolls in itself when it is long, so the keyboard must reach it.
+    html! { pre role="region" aria-label=(label) tabindex="0" { code { bdi { (lines(value)) } } } }
 }
 
 fn lines(value: &Value) -> String {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use mlc_accounts::Role;
 use mlc_ledger::{Exchange, ExchangeUnreadable};
-use mlc_model::{FlowId, RecordKey};
+use mlc_model::{FlowId, RecordKey, Sealer};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -65,17 +65,23 @@ pub(super) struct Outline {
 impl ExchangeShown {
     /// Reads it as far as the viewer may see it; the content only where `content` asks for it.
     pub(super) async fn read(call: &Call, flow: &FlowId, key: &RecordKey, content: bool) -> Result<Self, ConsoleError> {
-        let Some(sealed) = call.rooms.ledger.exchange(flow, key).await? else { return Ok(Self::None) };
-        if !call.viewer.may(Role::Operator) {
-            return Ok(Self::Hidden);
+        let sealed = call.rooms.ledger.exchange(flow, key).await?;
+        let sees = call.viewer.may(Role::Operator);
+        Ok(sealed
+            .map_or(Self::None, |sealed| Self::of(&sealed, call.rooms.sealer.as_ref(), flow, key, (sees, content))))
+    }
+
+    fn of(sealed: &[u8], sealer: &dyn Sealer, flow: &FlowId, key: &RecordKey, (sees, content): (bool, bool)) -> Self {
+        if !sees {
+            return Self::Hidden;
         }
-        let exchange = match Exchange::open(call.rooms.sealer.as_ref(), flow, key, &sealed) {
+        let exchange = match Exchange::open(sealer, flow, key, sealed) {
             Ok(exchange) => exchange,
             Err(ExchangeUnreadable::Sealed(_)) => {
                 let why = "no key of the vault opens it: it was sealed with one that is no longer in the ring";
-                return Ok(Self::Unreadable { why: why.to_owned() });
+                return Self::Unreadable { why: why.to_owned() };
             }
-            Err(problem) => return Ok(Self::Unreadable { why: problem.to_string() }),
+            Err(problem) => return Self::Unreadable { why: problem.to_string() },
         };
         let outline = Outline {
             operation: exchange.operation,
@@ -85,7 +91,7 @@ impl ExchangeShown {
             job: exchange.job.map(String::from),
         };
         let (source, sent, answered) = (exchange.source, exchange.sent, exchange.answered);
-        Ok(if content { Self::Open { call: outline, source, sent, answered } } else { Self::Closed { call: outline } })
+        if content { Self::Open { call: outline, source, sent, answered } } else { Self::Closed { call: outline } }
     }
 
     /// Whether its content is shown.
@@ -150,5 +156,47 @@ fn part(title: &str, value: Option<&Value>, none: &str) -> Markup {
                 None => { (empty(none)) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use mlc_vault::KeyRing;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_may_not_see_it_sees_that_it_is_there_and_no_word_of_it() {
+        let keys = KeyRing::parse("test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+        let (flow, key) = (FlowId::parse("a::b").unwrap(), RecordKey::from_text("E:VEND:1"));
+        let exchange = Exchange {
+            source: Some(json!({"name": "Lena Berg"})),
+            sent: None,
+            answered: None,
+            operation: "orders.create".to_owned(),
+            status: Some(200),
+            target_id: None,
+            at: DateTime::UNIX_EPOCH,
+            job: None,
+        };
+        let sealed = exchange.seal(&keys, &flow, &key);
+        let shown = |sees, content| {
+            let shown = ExchangeShown::of(&sealed, &keys, &flow, &key, (sees, content));
+            let page = section(&shown, ("a::b", "E:VEND:1"), DateTime::UNIX_EPOCH).into_string();
+            (serde_json::to_string(&shown).unwrap(), page)
+        };
+        for content in [false, true] {
+            let (json, page) = shown(false, content);
+            assert_eq!(json, r#"{"state":"hidden"}"#);
+            assert!(
+                page.contains("hidden for your role") && !page.contains("Lena") && !page.contains("orders"),
+                "{page}"
+            );
+        }
+        let (json, page) = shown(true, false);
+        assert!(!json.contains("Lena") && !page.contains("Lena") && page.contains("orders.create"), "{json}");
+        assert!(shown(true, true).0.contains("Lena") && shown(true, true).1.contains("Lena"));
     }
 }

@@ -12,15 +12,38 @@ use super::{
 };
 use crate::console::{
     call::Viewer,
-    components::{badge, empty, facts, next_page, or_dash, record_path, segment, table, text, time},
+    components::{self, badge, empty, facts, next_page, or_dash, record_path, segment, table, text, time},
 };
 
 pub(super) fn page(page: &RecordPage, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
-    let path = record_path(&page.flow, &page.key);
+    // Opened content is asked for, and recorded, once: the page stands still then.
+    let live = |id: &str, topics: &str, content: Markup| {
+        if page.exchange.is_open() { content } else { components::live(id, topics, content) }
+    };
     html! {
         h1 { "Record " (text(&page.key)) }
-        (state(page, now))
-        (links(&page.screens))
+        (live("record-state", "jobs audit", html! {
+            (state(page, now))
+            (links(&page.screens))
+            (others(page))
+        }))
+        @if viewer.may(Role::Operator) {
+            form method="post" action={ (record_path(&page.flow, &page.key)) "/read" } {
+                button type="submit" { "Read this record afresh" }
+                " " span .hint { "It is read at its source now and written again, also when nothing changed." }
+            }
+        }
+        (exchange::section(&page.exchange, (&page.flow, &page.key), now))
+        (live("record-work", "jobs dead reviews", html! {
+            (history(page, now))
+            (reviews(&page.reviews, now))
+            (work(page, now))
+        }))
+    }
+}
+
+fn others(page: &RecordPage) -> Markup {
+    html! {
         @if !page.other_flows.is_empty() {
             p {
                 "Also in "
@@ -30,22 +53,18 @@ pub(super) fn page(page: &RecordPage, viewer: &Viewer, now: DateTime<Utc>) -> Ma
                 }
             }
         }
-        @if viewer.may(Role::Operator) {
-            form method="post" action={ (path) "/read" } {
-                button type="submit" { "Read this record afresh" }
-                " " span .hint { "It is read at its source now and written again, also when nothing changed." }
-            }
-        }
-        (exchange::section(&page.exchange, (&page.flow, &page.key), now))
+    }
+}
+
+fn history(page: &RecordPage, now: DateTime<Utc>) -> Markup {
+    html! {
         h2 { "Trail" }
         @if page.trail.is_empty() {
             (empty("Nothing was written down about it in this part of the trail."))
         } @else {
-            (table("Trail", &["When", "What", "Version", "Before → after", "By", "Detail"], trail(&page.trail, now)))
-            (next_page(&path, "", page.next.as_deref()))
+            (table("Trail", &["When", "What", "#Version", "Before → after", "By", "Detail"], trail(&page.trail, now)))
+            (next_page(&record_path(&page.flow, &page.key), "", page.next.as_deref()))
         }
-        (reviews(&page.reviews, now))
-        (work(page, now))
     }
 }
 
