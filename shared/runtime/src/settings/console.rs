@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Listen, duration};
+use super::{Listen, Network, duration};
 
 /// The console that people use, served by `mlc produce`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct ConsoleSettings {
     /// How long a login lasts without being used. Default 12 h, 5 min to 30 d.
     #[serde(with = "duration")]
     pub session: Duration,
+    /// Proxies before the console: of a request from there, the last address in `X-Forwarded-For` counts as the caller's. Default
+    /// the loopback addresses.
+    pub proxies: Vec<Network>,
 }
 
 /// Who has to log in to the console.
@@ -33,7 +36,12 @@ pub enum ConsoleLogin {
 
 impl Default for ConsoleSettings {
     fn default() -> Self {
-        Self { listen: Listen::loopback(9467), login: ConsoleLogin::Auto, session: Duration::from_secs(12 * 60 * 60) }
+        Self {
+            listen: Listen::loopback(9467),
+            login: ConsoleLogin::Auto,
+            session: Duration::from_secs(12 * 60 * 60),
+            proxies: loopback(),
+        }
     }
 }
 
@@ -43,4 +51,8 @@ impl ConsoleSettings {
         let loopback = self.listen.address().is_none_or(|address| address.ip().is_loopback());
         self.login == ConsoleLogin::Always || !loopback
     }
+}
+
+fn loopback() -> Vec<Network> {
+    ["127.0.0.0/8", "::1/128"].into_iter().filter_map(|text| Network::try_from(text.to_owned()).ok()).collect()
 }

@@ -28,6 +28,7 @@ mod log;
 mod nearest;
 mod needed;
 mod nested;
+mod network;
 mod option_checks;
 mod process_checks;
 mod producer;
@@ -63,6 +64,7 @@ pub use flow_options::{
 pub use hubspot::{HubspotApiVersion, HubspotAuth, HubspotConnection};
 pub use listen::Listen;
 pub use log::{LogFormat, LogSettings};
+pub use network::Network;
 pub use producer::ProducerSettings;
 pub use queue::QueueSettings;
 pub use redis::RedisSettings;
