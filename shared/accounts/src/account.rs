@@ -221,7 +221,7 @@ impl Accounts {
     /// Lets a person choose another password. Ends all sessions: the caller opens a new one for the person.
     ///
     /// # Errors
-    /// `WrongPassword`, `Unchanged` for the same password again, `NoSuchAccount`, `Busy`, `Conflict`, `Redis`.
+    /// `WrongPassword`, `TooManyTries` (whoever found a browser open must not guess there), `Unchanged` for the same password again, `NoSuchAccount`, `Busy`, `Conflict`, `Redis`.
     pub async fn change_password(
         &self,
         name: &AccountName,
@@ -230,9 +230,12 @@ impl Accounts {
         now: DateTime<Utc>,
     ) -> Result<Account, AccountsError> {
         let (_, stored) = self.stored(name).await?.ok_or_else(|| AccountsError::NoSuchAccount(name.clone()))?;
-        if !self.passwords.verify(self.passwords.turn().await?, current, Some(&stored.hash)).await? {
+        let turn = self.passwords.turn().await?;
+        let tries = self.count_change(name, now).await?;
+        if !self.passwords.verify(turn, current, Some(&stored.hash)).await? {
             return Err(AccountsError::WrongPassword);
         }
+        let _: u64 = self.connection().del(tries).await?;
         if secrecy::ExposeSecret::expose_secret(current) == new.expose() {
             return Err(AccountsError::Unchanged("the new password is the old one".to_owned()));
         }

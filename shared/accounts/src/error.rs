@@ -32,6 +32,9 @@ pub enum AccountsError {
     /// The current password that was given is not the account's.
     #[error("the current password is another one")]
     WrongPassword,
+    /// The current password was given wrongly too often.
+    #[error("too many tries: wait {} s", .0.as_secs().max(1))]
+    TooManyTries(std::time::Duration),
     /// A token's name that is none, or taken; an expiry out of bounds; a role above its owner's.
     #[error("{0}")]
     Token(String),

@@ -183,6 +183,15 @@ impl Accounts {
         })
     }
 
+    /// Counts a try to tell the current password, as at a login. Returns the key that forgets it.
+    pub(crate) async fn count_change(&self, name: &AccountName, now: DateTime<Utc>) -> Result<String, AccountsError> {
+        let key = self.keys.tries("change", &Digest::of(&name.folded()));
+        match self.count(&[(key.clone(), OF_NAME)], now).await? {
+            Ok(_) => Ok(key),
+            Err(wait) => Err(AccountsError::TooManyTries(wait)),
+        }
+    }
+
     /// Opens the lock of a name.
     pub(crate) async fn forget_tries(&self, name: &AccountName) -> Result<(), AccountsError> {
         let _: u64 = self.connection().del(self.keys.tries("name", &Digest::of(&name.folded()))).await?;

@@ -44,6 +44,7 @@ impl fmt::Display for Role {
 impl FromStr for Role {
     type Err = InvalidRole;
     fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        let text = text.replace('-', "_");
         Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(InvalidRole)
     }
 }

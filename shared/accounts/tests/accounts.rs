@@ -291,6 +291,21 @@ async fn another_password_ends_every_session_and_only_the_current_one_allows_it(
 }
 
 #[tokio::test]
+async fn the_current_password_cannot_be_guessed_by_whoever_finds_a_browser_open() {
+    let house = House::open().await;
+    let lena = house.add("lena", Role::Operator).await;
+    let fresh = password("another long secret");
+    for _ in 0..5 {
+        let wrong = house.accounts.change_password(&lena, &"wrong".into(), &fresh, now()).await;
+        assert!(matches!(wrong, Err(AccountsError::WrongPassword)));
+    }
+    let right = SecretString::from(PASSWORD);
+    let locked = house.accounts.change_password(&lena, &right, &fresh, now()).await;
+    assert!(matches!(locked, Err(AccountsError::TooManyTries(wait)) if wait.as_secs() == 5));
+    house.accounts.change_password(&lena, &right, &fresh, secs(5)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_password_from_an_admin_opens_the_lock_and_is_good_for_three_days() {
     let house = House::open().await;
     house.add("boss", Role::Admin).await;
