@@ -6,6 +6,7 @@
 
 mod access;
 mod assets;
+mod backlog;
 mod call;
 mod components;
 mod diff;

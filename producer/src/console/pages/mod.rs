@@ -2,7 +2,7 @@
 
 mod account;
 mod audit;
-mod budgets;
+pub(crate) mod budgets;
 mod bulk;
 mod connections;
 mod dead_letters;

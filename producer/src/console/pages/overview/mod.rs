@@ -1,0 +1,152 @@
+//! The overview: how the whole stands.
+
+mod page;
+mod value;
+
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
+use mlc_connections::BudgetLeft;
+use mlc_ledger::ReviewState;
+use mlc_queue::{LaneStatus, PaceMinute};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use self::value::{CauseRow, Figures, FlowLag, LaneRow, Minute, Overview, Period, Worker};
+use super::budgets;
+use crate::{
+    Failure, Rooms,
+    console::{
+        backlog::{Drain, LOOK_BACK, drain, speed},
+        call::Call,
+        error::ConsoleError,
+        reply::View,
+        route::Route,
+    },
+    lag::{lag_of, progress_of},
+};
+
+/// Lanes whose backlog is estimated: those with the most waiting jobs.
+const ESTIMATED: usize = 25;
+/// What is read at once for them.
+const AT_ONCE: usize = 8;
+/// Causes shown.
+const CAUSES: usize = 5;
+
+/// What the charts show.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+struct OverviewQuery {
+    /// `hour` (the default, by minutes), `day` or `month` (by hours).
+    period: Option<Period>,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::show("/", "How the whole stands", show).asks::<OverviewQuery>().answers::<Overview>()]
+}
+
+async fn show(call: Call) -> Result<View, ConsoleError> {
+    let period = call.query::<OverviewQuery>()?.period.unwrap_or_default();
+    let overview = read(&call.rooms, period, call.now).await?;
+    Ok(View::new("/", "Overview", overview, |overview, _viewer| page::page(overview)))
+}
+
+async fn read(rooms: &Rooms, period: Period, now: DateTime<Utc>) -> Result<Overview, Failure> {
+    let queue = &rooms.queue;
+    let (lanes, hour, workers, unconsumed, causes) =
+        tokio::try_join!(queue.lanes(), queue.pace(None, 60), queue.workers(), queue.unconsumed(), queue.causes())?;
+    let reviews = rooms.ledger.review_count(Some(ReviewState::Open)).await?;
+    let pace: Vec<PaceMinute> = match period {
+        Period::Hour => hour.clone(),
+        Period::Day => queue.pace_hours(24).await?,
+        Period::Month => queue.pace_hours(35 * 24).await?,
+    };
+    let drains = estimates(rooms, &lanes, now).await?;
+    let rows = lanes.iter().zip(drains).map(|(status, (drain, tightest))| LaneRow {
+        unconsumed: unconsumed.contains(&status.lane),
+        configured: rooms.settings.connections.keys().any(|id| id.as_str() == status.lane.as_str()),
+        drain,
+        tightest,
+        ..LaneRow::from(status)
+    });
+    let rows: Vec<LaneRow> = rows.collect();
+    let sum = |count: fn(&LaneStatus) -> u64| lanes.iter().map(count).sum::<u64>();
+    let lately = |count: fn(&PaceMinute) -> u64| hour.iter().map(count).sum::<u64>();
+    let figures = Figures {
+        ready: sum(|lane| lane.ready),
+        delayed: sum(|lane| lane.delayed),
+        running: sum(|lane| lane.running),
+        dead: sum(|lane| lane.dead),
+        done_last_hour: lately(|minute| minute.done),
+        failed_last_hour: lately(|minute| minute.failed),
+        dead_last_hour: lately(|minute| minute.dead),
+        reviews_open: reviews,
+        workers: workers.len() as u64,
+        places: workers.iter().map(|worker| u64::from(worker.places)).sum(),
+        stopped_lanes: rows.iter().filter(|lane| lane.paused.is_some() || lane.held.is_some()).count() as u64,
+    };
+    Ok(Overview {
+        at: now,
+        period,
+        figures,
+        pace: pace.iter().map(Minute::from).collect(),
+        flows: flows(rooms, now).await?,
+        lanes: rows,
+        causes: causes.iter().take(CAUSES).map(CauseRow::from).collect(),
+        causes_in_all: causes.len() as u64,
+        workers: workers.iter().map(Worker::from).collect(),
+    })
+}
+
+/// When a lane drains, and its budget with the smallest share left.
+type Estimate = (Option<Drain>, Option<budgets::Budget>);
+
+/// For each lane when it drains and its budget with the smallest share left, as far as that is worth a look.
+async fn estimates(rooms: &Rooms, lanes: &[LaneStatus], now: DateTime<Utc>) -> Result<Vec<Estimate>, Failure> {
+    let waiting = |lane: &LaneStatus| lane.ready + lane.delayed;
+    let mut backlogs: Vec<u64> = lanes.iter().map(waiting).filter(|jobs| *jobs > 0).collect();
+    backlogs.sort_unstable_by_key(|jobs| std::cmp::Reverse(*jobs));
+    let least = backlogs.get(ESTIMATED - 1).copied().unwrap_or(1);
+    let mut look: Vec<BoxFuture<'_, Result<Estimate, Failure>>> = Vec::with_capacity(lanes.len());
+    for status in lanes {
+        let worthwhile = waiting(status) >= least || lanes.len() <= ESTIMATED;
+        look.push(match worthwhile {
+            true => estimate(rooms, status, now).boxed(),
+            false => std::future::ready(Ok((None, None))).boxed(),
+        });
+    }
+    stream::iter(look).buffered(AT_ONCE).try_collect().await
+}
+
+async fn estimate(rooms: &Rooms, status: &LaneStatus, now: DateTime<Utc>) -> Result<Estimate, Failure> {
+    let left = match rooms.settings.connections.keys().find(|id| id.as_str() == status.lane.as_str()) {
+        // A connection whose secrets are missing has no budgets yet; its own page says so.
+        Some(id) => rooms.connections.budgets(id).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let share = |budget: &BudgetLeft| budget.remaining.saturating_mul(1_000) / budget.limit.max(1);
+    let tightest = left.iter().min_by_key(|budget| share(budget)).map(|budget| budgets::seen(budget, now));
+    let waiting = status.ready + status.delayed;
+    let pace = match waiting {
+        0 => Vec::new(),
+        _ => rooms.queue.pace(Some(&status.lane), LOOK_BACK).await?,
+    };
+    let stopped = status.paused.is_some() || status.held.is_some();
+    Ok((Some(drain(waiting, speed(&pace, now), stopped, &left)), tightest))
+}
+
+async fn flows(rooms: &Rooms, now: DateTime<Utc>) -> Result<Vec<FlowLag>, Failure> {
+    let mut rows = Vec::new();
+    for (id, flow) in &rooms.settings.flows {
+        let progress = progress_of(rooms, id, flow).await?;
+        let open = rooms.ledger.open_windows(id).await?.len() as u64;
+        let lag_secs = lag_of(&progress, now).map(|lag| lag.num_seconds().unsigned_abs());
+        rows.push(FlowLag {
+            flow: id.to_string(),
+            enabled: flow.enabled,
+            announced: progress.is_empty(),
+            lag_secs,
+            open_windows: open,
+        });
+    }
+    Ok(rows)
+}
