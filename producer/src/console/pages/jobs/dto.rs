@@ -118,7 +118,7 @@ impl FaultSeen {
     /// What support needs, on one line.
     pub(crate) fn details(&self) -> Markup {
         html! {
-            span .details {
+            span .note {
                 (text(self.system)) " · " (text(&self.operation))
                 @if let Some(status) = self.status { " · HTTP " (status) }
                 @if let Some(code) = &self.code { " · code " (text(code)) }

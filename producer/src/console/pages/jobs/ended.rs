@@ -159,6 +159,6 @@ pub(crate) fn table(jobs: &[EndedRow], now: DateTime<Utc>) -> Markup {
             }
         }
     };
-    let columns = ["Job", "Outcome", "Connection", "Kind", "Attempts", "Waited (ms)", "Ran (ms)", "Ended"];
+    let columns = ["Job", "Outcome", "Connection", "Kind", "#Attempts", "#Waited (ms)", "#Ran (ms)", "Ended"];
     components::table("Jobs that ended", &columns, rows)
 }

@@ -184,9 +184,9 @@ fn page_of(jobs: &Jobs, filters: &Filters, now: chrono::DateTime<chrono::Utc>) -
         h1 { "Jobs" }
         (tabs(&jobs.counts, filters))
         (filter_form(filters))
-        div #jobs data-live {
+        div #jobs data-live="jobs lanes" {
             @if query.state.as_deref() == Some("ended") {
-                p .hint { "The newest of about the last 10,000 that ended." }
+                p .note { "The newest of about the last 10,000 that ended." }
                 @if jobs.ended.is_empty() && jobs.next.is_none() { (empty(nothing)) }
                 @if !jobs.ended.is_empty() { (ended::table(&jobs.ended, now)) }
             } @else {
@@ -194,7 +194,7 @@ fn page_of(jobs: &Jobs, filters: &Filters, now: chrono::DateTime<chrono::Utc>) -
                 @if !jobs.jobs.is_empty() { (rows(&jobs.jobs, now)) }
             }
             @if jobs.looked_at_part {
-                p .hint { "Only part of the jobs was looked at: go on with Next to look at more." }
+                p .message .warn { "Only part of the jobs was looked at: go on with Next to look at more." }
             }
             (next_page("/jobs", &filters.raw, jobs.next.as_deref()))
         }
@@ -213,8 +213,8 @@ fn tabs(counts: &Counts, filters: &Filters) -> Markup {
     ];
     let chosen = filters.query.state.as_deref();
     html! {
-        nav .tabs aria-label="States" {
-            ul {
+        nav aria-label="States" {
+            ul .tabs {
                 @for (state, name, count) in tabs {
                     @let query = query_with(&filters.raw, &[("state", state), ("after", None)]);
                     li {
@@ -267,7 +267,7 @@ fn rows(jobs: &[Job], now: chrono::DateTime<chrono::Utc>) -> Markup {
     };
     table(
         "Jobs",
-        &["Job", "State", "Connection", "Kind", "Priority", "Failed", "Accepted", "Due, lease or death", "Waits for"],
+        &["Job", "State", "Connection", "Kind", "Priority", "#Failed", "Accepted", "Due, lease or death", "Waits for"],
         rows,
     )
 }

@@ -67,8 +67,8 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
     if job.is_none() && ended.is_none() {
         return Err(gone(&id));
     }
-    let fault = letter.map(|letter| letter.fault);
-    let timeline = job.as_ref().map(|job| timeline::of(job, fault.as_ref()));
+    let (fault, edited) = letter.map_or((None, Vec::new()), |letter| (Some(letter.fault), letter.edited));
+    let timeline = job.as_ref().map(|job| timeline::of(job, fault.as_ref(), &edited));
     let page =
         JobPage { id: id.to_string(), job: job.as_ref().map(Job::from), timeline: timeline.unwrap_or_default(), ended };
     let now = call.now;
@@ -91,8 +91,8 @@ async fn payload(call: Call) -> Result<View, ConsoleError> {
     let view = View::new("/jobs", format!("Payload of job {id}"), value, |value, _viewer| {
         html! {
             h1 { "Payload of job " (text(&value.id)) }
-            p .hint { "Business data. That you looked is recorded." }
-            p { a href={ "/jobs/" (value.id) } { "Back to the job" } }
+            p .note { "Business data. That you looked is recorded." }
+            p .crumbs { a href={ "/jobs/" (value.id) } { "Back to the job" } }
             (json_text("Payload", &value.payload))
         }
     });
@@ -115,7 +115,7 @@ fn page_of(page: &JobPage, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
     };
     html! {
         h1 { "Job " (text(subject.unwrap_or(&page.id))) }
-        div #job data-live {
+        div #job data-live="jobs lanes dead" {
             @if let Some(job) = &page.job {
                 (job_facts(job, now))
                 @if job.state == "dead" {
@@ -124,7 +124,7 @@ fn page_of(page: &JobPage, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
                 @if viewer.may(Role::Operator) {
                     p { a href={ "/jobs/" (job.id) "/payload" } { "Open the payload (recorded)" } }
                 } @else {
-                    p .hint { "The payload is hidden for your role." }
+                    p .note { "The payload is hidden for your role." }
                 }
                 h2 { "Timeline" }
                 (timeline::show(&page.timeline, now))
@@ -169,7 +169,7 @@ fn job_facts(job: &Job, now: DateTime<Utc>) -> Markup {
 fn lineage(subject: Option<&str>, trace: &str, parent: Option<&str>) -> Markup {
     let chain = |state: Option<&str>| format!("/jobs?{}", query_with("", &[("state", state), ("trace", Some(trace))]));
     html! {
-        ul .lineage {
+        ul {
             @if let Some(subject) = subject {
                 @if let Some(window) = window_of(subject) {
                     li { "Window: " a href={ "/windows/" (window) } { (text(window)) } }

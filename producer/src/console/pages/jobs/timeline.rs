@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use mlc_queue::{JobState, JobView};
+use mlc_queue::{EditNote, JobState, JobView};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ impl Event {
 }
 
 /// Everything that is known, oldest first; what was only counted stands before what is to come.
-pub(crate) fn of(job: &JobView, died_of: Option<&mlc_model::Fault>) -> Vec<Event> {
+pub(crate) fn of(job: &JobView, died_of: Option<&mlc_model::Fault>, edited: &[EditNote]) -> Vec<Event> {
     let origin = match &job.parent {
         Some(parent) => format!("Accepted, as a follow-up of job {parent}"),
         None => "Accepted".to_owned(),
@@ -44,7 +44,11 @@ pub(crate) fn of(job: &JobView, died_of: Option<&mlc_model::Fault>) -> Vec<Event
         events.push(Event { fault: Some(FaultSeen::from(&note.fault)), ..Event::at(note.at, "failed", text) });
     }
     for replay in &job.replayed {
-        events.push(Event::at(replay.at, "replayed", format!("Replayed by {}; attempts start anew", replay.by)));
+        let bulk = replay.bulk.as_ref().map(|bulk| format!(", in bulk operation {bulk}")).unwrap_or_default();
+        events.push(Event::at(replay.at, "replayed", format!("Replayed by {}{bulk}; attempts start anew", replay.by)));
+    }
+    for edit in edited {
+        events.push(Event::at(edit.at, "edited", format!("Payload edited by {}", edit.by)));
     }
     events.sort_by_key(|event| event.at);
     let forgotten = job.replays.saturating_sub(u32::try_from(job.replayed.len()).unwrap_or(u32::MAX));
@@ -100,13 +104,17 @@ pub(crate) fn show(events: &[Event], at: DateTime<Utc>) -> Markup {
     html! {
         ol .timeline {
             @for (place, event) in events.iter().enumerate() {
-                li class=(event.what) {
+                li class=(tone(event.what)) {
                     (badge(tone(event.what), event.what)) " "
-                    @if let Some(when) = event.at { (time(when, at)) @if let Some(pause) = pause(events, place) { " " span .pause { "(" (pause) " later)" } } }
-                    @else { span .none { "counted, without its time" } }
+                    span .when {
+                        @if let Some(when) = event.at {
+                            (time(when, at))
+                            @if let Some(pause) = pause(events, place) { ", " (pause) " later" }
+                        } @else { "counted, without its time" }
+                    }
                     p { (text(&event.text)) }
                     @if let Some(fault) = &event.fault {
-                        p .fault { (badge("bad", fault.kind)) " " (text(&fault.message)) }
+                        p { (badge("bad", fault.kind)) " " (text(&fault.message)) }
                         p { (fault.details()) }
                     }
                 }
