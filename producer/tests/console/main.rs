@@ -6,6 +6,7 @@ mod private_redis;
 
 mod audit;
 mod connections;
+mod dead_letters;
 mod errands;
 mod events;
 mod jobs;

@@ -1,7 +1,15 @@
-//! Dead letters by cause, and one letter.
+//! Dead letters: by cause, as a list, one by one, and what can be done about them.
+
+mod actions;
+pub(crate) mod dto;
+pub(crate) mod filter;
+mod groups;
+mod letter;
+mod list;
+mod matching;
 
 use crate::console::route::Route;
 
 pub(super) fn routes() -> Vec<Route> {
-    Vec::new()
+    [groups::routes(), list::routes(), matching::routes(), actions::routes(), letter::routes()].concat()
 }

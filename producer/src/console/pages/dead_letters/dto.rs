@@ -1,0 +1,187 @@
+//! Dead letters as the API tells them.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+use mlc_accounts::Role;
+use mlc_queue::{DeadLetter, Preview, Triage};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::console::{
+    call::Viewer,
+    components::{badge, facts, number, or_dash, table, text, time},
+    pages::jobs::dto::FaultSeen,
+};
+
+/// A job that was given up, with the reason.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Letter {
+    /// The job.
+    pub(crate) id: String,
+    /// Its connection.
+    pub(crate) lane: String,
+    /// Kind of work.
+    pub(crate) kind: String,
+    /// Record key, window or flow.
+    pub(crate) subject: Option<String>,
+    /// Why it was given up.
+    pub(crate) fault: FaultSeen,
+    /// When.
+    pub(crate) died_at: DateTime<Utc>,
+    /// Names the group of letters with the same cause.
+    pub(crate) cause: String,
+    /// Failed attempts since it was accepted or replayed.
+    pub(crate) attempts: u32,
+    /// Replays so far.
+    pub(crate) replays: u32,
+    /// Who looks after it, and a note; null when nobody said.
+    pub(crate) triage: Option<TriageSeen>,
+}
+
+impl Letter {
+    /// As that person may see it.
+    pub(crate) fn seen_by(letter: &DeadLetter, viewer: &Viewer) -> Self {
+        Self {
+            id: letter.job.id.to_string(),
+            lane: letter.job.lane.to_string(),
+            kind: letter.job.kind.clone(),
+            subject: letter.job.subject.clone(),
+            fault: FaultSeen::from(&letter.fault),
+            died_at: letter.died_at,
+            cause: letter.cause.clone(),
+            attempts: letter.job.attempts,
+            replays: letter.job.replays,
+            triage: letter.triage.as_ref().map(|triage| TriageSeen::seen_by(triage, viewer)),
+        }
+    }
+}
+
+/// Who looks after a letter or a group, and a note.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct TriageSeen {
+    /// Who looks after it.
+    pub(crate) assignee: Option<String>,
+    /// What is known about it; null for who may only look, because people write names into notes.
+    pub(crate) note: Option<String>,
+    /// Who said so.
+    pub(crate) by: String,
+    /// When.
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl TriageSeen {
+    /// As that person may see it.
+    pub(crate) fn seen_by(triage: &Triage, viewer: &Viewer) -> Self {
+        Self {
+            assignee: triage.assignee.clone(),
+            note: triage.note.clone().filter(|_| viewer.may(Role::Operator)),
+            by: triage.by.clone(),
+            at: triage.at,
+        }
+    }
+
+    /// One line.
+    pub(crate) fn line(&self) -> Markup {
+        html! {
+            @if let Some(assignee) = &self.assignee { (badge("plain", "with")) " " (text(assignee)) " " }
+            @if let Some(note) = &self.note { span .note { (text(note)) } }
+        }
+    }
+}
+
+/// What an action on many letters would hit.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Hits {
+    /// How many letters match; at least so many where not `complete`.
+    pub(crate) letters: u64,
+    /// Whether `letters` is the true number.
+    pub(crate) complete: bool,
+    /// Letters that the shares below are of: the newest ones, where looking at all would take too long.
+    pub(crate) counted: u64,
+    /// How many of them, by connection.
+    pub(crate) by_lane: Vec<Share>,
+    /// How many of them, by kind of job.
+    pub(crate) by_kind: Vec<Share>,
+    /// When the oldest of them died.
+    pub(crate) oldest: Option<DateTime<Utc>>,
+    /// When the newest of them died.
+    pub(crate) newest: Option<DateTime<Utc>>,
+    /// A few of them.
+    pub(crate) examples: Vec<Letter>,
+}
+
+/// A part of the letters.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Share {
+    /// Name of the connection or kind.
+    pub(crate) name: String,
+    /// Letters.
+    pub(crate) letters: u64,
+}
+
+impl Hits {
+    /// As that person may see them.
+    pub(crate) fn seen_by(preview: Preview, viewer: &Viewer) -> Self {
+        let share = |(name, letters): (String, u64)| Share { name, letters };
+        Self {
+            letters: preview.letters,
+            complete: preview.complete,
+            counted: preview.counted,
+            by_lane: preview.by_lane.into_iter().map(share).collect(),
+            by_kind: preview.by_kind.into_iter().map(share).collect(),
+            oldest: preview.oldest,
+            newest: preview.newest,
+            examples: preview.examples.iter().map(|letter| Letter::seen_by(letter, viewer)).collect(),
+        }
+    }
+
+    /// How many, such as `3 letters` or `at least 2 000 letters`.
+    pub(crate) fn words(&self) -> String {
+        let about = if self.complete { "" } else { "at least " };
+        format!("{about}{}", letters(self.letters))
+    }
+
+    /// The preview on a page.
+    pub(crate) fn show(&self, now: DateTime<Utc>) -> Markup {
+        let shares = |shares: &[Share]| {
+            html! {
+                ul .plain { @for share in shares { li { (text(&share.name)) ": " (number(share.letters)) } } }
+            }
+        };
+        html! {
+            (facts(&[
+                ("Letters", html! { strong { (self.words()) } }),
+                ("By connection", shares(&self.by_lane)),
+                ("By kind", shares(&self.by_kind)),
+                ("Oldest", self.oldest.map_or_else(|| or_dash(None), |at| time(at, now))),
+                ("Newest", self.newest.map_or_else(|| or_dash(None), |at| time(at, now))),
+            ]))
+            @if self.counted < self.letters {
+                p .note { "By connection and kind: of the newest " (number(self.counted)) " of them." }
+            }
+            @if !self.complete {
+                p .note { "Looking stopped early because there are many: the action goes on to the end." }
+            }
+            @if !self.examples.is_empty() { (examples(&self.examples, now)) }
+        }
+    }
+}
+
+fn examples(letters: &[Letter], now: DateTime<Utc>) -> Markup {
+    let rows = html! {
+        @for letter in letters {
+            tr {
+                th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(letter.subject.as_deref().unwrap_or(&letter.id))) } }
+                td { (text(&letter.lane)) }
+                td { (text(&letter.fault.message)) }
+                td { (time(letter.died_at, now)) }
+            }
+        }
+    };
+    table("Examples", &["Example", "Connection", "Reason", "Died"], rows)
+}
+
+/// How many letters, in words.
+pub(crate) fn letters(n: u64) -> String {
+    if n == 1 { "1 letter".to_owned() } else { format!("{} letters", number(n)) }
+}

@@ -1,0 +1,150 @@
+//! `/dead-letters/list`: letters that match, newest first, and what an action on all of them would hit.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+use mlc_accounts::Role;
+use mlc_queue::Page;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    actions,
+    dto::{Hits, Letter},
+    filter::{self, FormContext, Which},
+};
+use crate::console::{
+    call::{Call, Viewer},
+    components::{badge, empty, next_page, or_dash, table, text, time},
+    error::ConsoleError,
+    forms::{address, cursor_error, page_limit},
+    reply::View,
+    route::Route,
+};
+
+/// Letters looked at for the preview above the list; the page that asks for confirmation looks further.
+const PREVIEW_LOOKS: usize = 2_000;
+
+/// One page of letters.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Letters {
+    /// Those that match, newest first.
+    letters: Vec<Letter>,
+    /// Hand it back as `after` for what follows; null at the end.
+    next: Option<String>,
+    /// Only part was looked at, because looking is bounded: there may be matches behind `next`.
+    looked_at_part: bool,
+    /// What an action on all that match would hit; null on later pages.
+    hits: Option<Hits>,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::show("/dead-letters/list", "Dead letters that match, newest first, page by page", show)
+            .asks::<Which>()
+            .answers::<Letters>(),
+    ]
+}
+
+async fn show(call: Call) -> Result<View, ConsoleError> {
+    let which: Which = call.query()?;
+    let limit = page_limit(which.limit)?;
+    let filter = which.read(&call).await?;
+    let page = Page { after: which.after.clone(), limit };
+    let found = call.rooms.queue.dead_letters(&filter, &page).await.map_err(cursor_error)?;
+    let hits = match which.after {
+        None => Some(Hits::seen_by(call.rooms.queue.preview(&filter, PREVIEW_LOOKS).await?, &call.viewer)),
+        Some(_) => None,
+    };
+    let letters = Letters {
+        looked_at_part: found.next.is_some() && found.items.len() < limit,
+        letters: found.items.iter().map(|letter| Letter::seen_by(letter, &call.viewer)).collect(),
+        next: found.next,
+        hits,
+    };
+    let (form, raw, now) = (FormContext::of(&call), call.raw_query().to_owned(), call.now);
+    Ok(View::new("/dead-letters", "Dead letters that match", letters, move |letters, viewer| {
+        html! {
+            h1 { "Dead letters" }
+            p .crumbs { a href="/dead-letters" { "Grouped by cause" } " · " a href="/bulk" { "Bulk operations" } }
+            (filter::form(&which, &form))
+            @if let Some(hits) = &letters.hits { (all_that_match(hits, &which, viewer, now)) }
+            @if letters.letters.is_empty() && letters.next.is_none() {
+                (empty(if which.is_filtered() { "No letter matches." } else { "The dead-letter shelf is empty." }))
+            }
+            @if !letters.letters.is_empty() { (table_of(&letters.letters, &which, viewer, now)) }
+            @if letters.looked_at_part {
+                p .message .warn { "Only part of the shelf was looked at: go on with Next to look at more." }
+            }
+            (next_page("/dead-letters/list", &raw, letters.next.as_deref()))
+        }
+    }))
+}
+
+fn all_that_match(hits: &Hits, which: &Which, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
+    if hits.letters == 0 {
+        return html! {};
+    }
+    let query = which.query();
+    html! {
+        section aria-labelledby="matching" {
+            h2 #matching { "All that match: " (hits.words()) }
+            details .confirm {
+                summary { "What an action on all of them hits" }
+                (hits.show(now))
+            }
+            @if viewer.may(Role::Operator) {
+                p .actions {
+                    a .button href=(address("/dead-letters/replay-matching", &query)) { "Replay all that match…" }
+                    a .button href=(address("/dead-letters/discard-matching", &query)) { "Discard all that match…" }
+                }
+            }
+        }
+    }
+}
+
+fn table_of(letters: &[Letter], which: &Which, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
+    if !viewer.may(Role::Operator) {
+        return html! { h2 { "Letters" } (rows(letters, false, now)) };
+    }
+    let back = address("/dead-letters/list", &which.query());
+    html! {
+        h2 { "Letters" }
+        form #letters method="post" action=(actions::REPLAY) {
+            input type="hidden" name="back" value=(back);
+            (rows(letters, true, now))
+            p .actions {
+                button .primary type="submit" { "Replay the chosen letters" }
+                button type="submit" formmethod="get" formaction="/dead-letters/chosen" { "Discard the chosen letters…" }
+            }
+        }
+    }
+}
+
+/// The letters as a table, with a box to choose each.
+pub(super) fn rows(letters: &[Letter], choose: bool, now: DateTime<Utc>) -> Markup {
+    let rows = html! {
+        @for letter in letters {
+            @let name = letter.subject.as_deref().unwrap_or(&letter.id);
+            tr {
+                @if choose {
+                    td {
+                        label .choose {
+                            span .hidden { "Choose " (text(name)) }
+                            input type="checkbox" name="ids" value=(letter.id);
+                        }
+                    }
+                }
+                th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(name)) } }
+                td { (badge("bad", letter.fault.kind)) }
+                td { (text(&letter.fault.message)) br; (letter.fault.details()) }
+                td { (text(&letter.lane)) }
+                td { (text(&letter.kind)) }
+                td { (time(letter.died_at, now)) }
+                td .n { (letter.replays) }
+                td { @match &letter.triage { Some(triage) => (triage.line()), None => (or_dash(None)) } }
+            }
+        }
+    };
+    let columns = ["Choose", "Letter", "Fault", "Reason", "Connection", "Kind", "Died", "#Replays", "Looked after by"];
+    table("Dead letters", if choose { &columns } else { &columns[1..] }, rows)
+}
