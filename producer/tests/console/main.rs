@@ -5,6 +5,7 @@
 mod private_redis;
 
 mod audit;
+mod bulk;
 mod connections;
 mod dead_letters;
 mod errands;

@@ -1,7 +1,432 @@
-//! Operations on many dead letters.
+//! Operations on many dead letters: started by a person, carried out by every producer, halted and ended here.
 
-use crate::console::route::Route;
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+use mlc_accounts::Role;
+use mlc_queue::{Bulk, BulkId, BulkState, BulkVerb, NewBulk};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::dead_letters::filter::{Which, words};
+use crate::console::{
+    call::Call,
+    components::{badge, empty, facts, number, or_dash, span, table, text, time},
+    error::ConsoleError,
+    forms::{needed_reason, typed},
+    reply::{Done, Entry, View},
+    route::Route,
+};
+
+/// Operations on the page.
+const SHOWN: usize = 100;
+/// Most letters a second that a rate can name.
+const RATE_MAX: f64 = 100_000.0;
+
+/// The last operations.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Bulks {
+    /// Newest first, at most 100.
+    bulks: Vec<BulkSeen>,
+}
+
+/// An operation on many dead letters.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct BulkSeen {
+    /// Its name.
+    id: String,
+    /// `replay` or `discard`.
+    verb: &'static str,
+    /// Which letters, in words.
+    filter: String,
+    /// Most letters a second; null = as fast as it goes.
+    per_second: Option<f64>,
+    /// Who started it.
+    by: String,
+    /// Why.
+    reason: Option<String>,
+    /// `running`, `paused`, `aborted` or `done`.
+    state: &'static str,
+    /// Letters that matched at the start; null where they were too many to count.
+    matched: Option<u64>,
+    /// Letters on the shelf at the start, matching or not: what `looked_at` grows to, about.
+    to_look_at: u64,
+    /// Letters replayed or discarded so far.
+    acted: u64,
+    /// Letters left alone, because a person had dealt with them meanwhile.
+    passed_over: u64,
+    /// Letters looked at so far.
+    looked_at: u64,
+    /// When it was started.
+    started_at: DateTime<Utc>,
+    /// When it was done or aborted.
+    ended_at: Option<DateTime<Utc>>,
+    /// Who paused, resumed or aborted it last.
+    switched_by: Option<String>,
+    /// Letters that died later are not touched.
+    until: DateTime<Utc>,
+    /// Seconds until it is done at its rate; null when that cannot be told.
+    left_s: Option<u64>,
+}
+
+impl From<Bulk> for BulkSeen {
+    fn from(bulk: Bulk) -> Self {
+        let left = bulk.matched.map(|matched| matched.saturating_sub(bulk.acted + bulk.passed_over));
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate"
+        )]
+        let left_s = match (left, bulk.per_second) {
+            (Some(left), Some(rate)) if bulk.state == BulkState::Running && rate > 0.0 => {
+                Some((left as f64 / rate).ceil() as u64)
+            }
+            _ => None,
+        };
+        Self {
+            id: bulk.id.to_string(),
+            verb: bulk.verb.as_str(),
+            filter: words(&bulk.filter),
+            per_second: bulk.per_second,
+            by: bulk.by,
+            reason: bulk.reason,
+            state: bulk.state.as_str(),
+            matched: bulk.matched,
+            to_look_at: bulk.to_look_at,
+            acted: bulk.acted,
+            passed_over: bulk.passed_over,
+            looked_at: bulk.looked_at,
+            started_at: bulk.started_at,
+            ended_at: bulk.ended_at,
+            switched_by: bulk.switched_by,
+            until: bulk.until,
+            left_s,
+        }
+    }
+}
+
+/// An operation to start.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StartBulk {
+    /// `replay` or `discard`.
+    verb: Option<String>,
+    /// Only this cause, as the groups name it.
+    cause: Option<String>,
+    /// Only this connection.
+    lane: Option<String>,
+    /// Only this kind of job.
+    kind: Option<String>,
+    /// Only this kind of fault.
+    fault: Option<String>,
+    /// Only subjects that contain this text, in any case.
+    subject: Option<String>,
+    /// Only reasons that contain this text, in any case.
+    error: Option<String>,
+    /// Only letters that this person looks after.
+    assignee: Option<String>,
+    /// Only letters at least so old, such as `2h`.
+    older_than: Option<String>,
+    /// Only letters that died at this time or earlier; without it, those that are dead now.
+    until: Option<DateTime<Utc>>,
+    /// Really every letter: needed where nothing narrows the choice.
+    all: bool,
+    /// Letters per second, minute or hour, such as `50/s`; without it, as fast as it goes.
+    rate: Option<String>,
+    /// Why. Needed to discard. Without personal data.
+    reason: Option<String>,
+}
+
+impl StartBulk {
+    fn verb(&self) -> Result<BulkVerb, ConsoleError> {
+        match self.verb.as_deref() {
+            Some("replay") => Ok(BulkVerb::Replay),
+            Some("discard") => Ok(BulkVerb::Discard),
+            _ => Err(ConsoleError::bad_input("`verb` is neither `replay` nor `discard`.")),
+        }
+    }
+
+    fn which(&self) -> Result<Which, ConsoleError> {
+        let Self { cause, lane, kind, fault, subject, error, assignee, older_than, until, .. } = self.clone();
+        let which = Which { cause, lane, kind, fault, subject, error, assignee, older_than, until, ..Which::default() };
+        if which.is_filtered() || self.all {
+            return Ok(which);
+        }
+        Err(ConsoleError::bad_input("Nothing narrows the choice: give a filter, or `all` = true for every letter."))
+    }
+}
 
 pub(super) fn routes() -> Vec<Route> {
-    Vec::new()
+    vec![
+        Route::show("/bulk", "Operations on many dead letters, newest first", list).answers::<Bulks>(),
+        Route::act("/bulk", "start_bulk", "Replay or discard all dead letters that match", start)
+            .takes::<StartBulk>()
+            .answers::<BulkSeen>(),
+        Route::show("/bulk/{id}", "One operation with its progress", show).answers::<BulkSeen>(),
+        Route::act("/bulk/{id}/pause", "pause_bulk", "Halt an operation", |call| switch(call, Switch::Pause))
+            .answers::<BulkSeen>(),
+        Route::act("/bulk/{id}/resume", "resume_bulk", "Let a paused operation go on", |call| {
+            switch(call, Switch::Resume)
+        })
+        .answers::<BulkSeen>(),
+        Route::act("/bulk/{id}/abort", "abort_bulk", "End an operation; what it did stays done", |call| {
+            switch(call, Switch::Abort)
+        })
+        .answers::<BulkSeen>(),
+    ]
+}
+
+async fn start(call: Call) -> Result<Done, ConsoleError> {
+    let input: StartBulk = call.input()?;
+    let verb = input.verb()?;
+    let which = input.which()?;
+    let reason = match verb {
+        BulkVerb::Discard => Some(needed_reason(input.reason.as_deref())?),
+        BulkVerb::Replay => Some(typed("reason", input.reason.as_deref().unwrap_or_default())?),
+    };
+    let per_second = input.rate.as_deref().map(rate).transpose()?;
+    let filter = which.read(&call).await?;
+    // An order for nothing is a mistake that its maker wants to know of.
+    let preview = call.rooms.queue.preview(&filter, 1).await?;
+    if preview.letters == 0 && preview.complete {
+        return Err(ConsoleError::not_found("No letter matches: nothing was started."));
+    }
+    let by = call.viewer.person.to_string();
+    let bulk = call.rooms.queue.start_bulk(NewBulk { verb, filter, per_second, by, reason }).await?;
+    let bulk = BulkSeen::from(bulk);
+    let rate = per_second.map(|rate| format!(", {rate} a second")).unwrap_or_default();
+    let matched = bulk.matched.map(|n| format!(", {n} match")).unwrap_or_default();
+    let reason = bulk.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Ok(Done {
+        message: format!("Started to {}: {}.", bulk.verb, bulk.filter),
+        back: format!("/bulk/{}", bulk.id),
+        entry: Entry::about(bulk.id.as_str()).after(format!("{} {}{matched}{rate}{reason}", bulk.verb, bulk.filter)),
+        answer: json!(bulk),
+    })
+}
+
+/// Letters per second.
+fn rate(text: &str) -> Result<f64, ConsoleError> {
+    let (number, unit) = text.trim().split_once('/').unwrap_or((text.trim(), "s"));
+    let seconds = match unit.trim() {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    let rate = number.trim().parse::<f64>().unwrap_or(f64::NAN) / seconds;
+    if rate >= 0.0001 && rate <= RATE_MAX {
+        return Ok(rate);
+    }
+    Err(ConsoleError::bad_input("`rate` is no rate: use a number per s, m or h, such as 50/s, up to 100000/s."))
+}
+
+fn id_of(call: &Call) -> Result<BulkId, ConsoleError> {
+    BulkId::parse(call.text("id")).map_err(|_| nowhere())
+}
+
+fn nowhere() -> ConsoleError {
+    ConsoleError::not_found("There is no such operation: it ended long ago, or never was.")
+}
+
+async fn find(call: &Call, id: &BulkId) -> Result<Bulk, ConsoleError> {
+    call.rooms.queue.bulk(id).await?.ok_or_else(nowhere)
+}
+
+/// What a person can do to an operation.
+#[derive(Debug, Clone, Copy)]
+enum Switch {
+    Pause,
+    Resume,
+    Abort,
+}
+
+async fn switch(call: Call, to: Switch) -> Result<Done, ConsoleError> {
+    let id = id_of(&call)?;
+    let before = find(&call, &id).await?;
+    let (queue, by) = (&call.rooms.queue, call.viewer.person.as_str());
+    let (switched, message) = match to {
+        Switch::Pause => (queue.pause_bulk(&id, by).await?, "Paused: it waits for a person to let it go on."),
+        Switch::Resume => (queue.resume_bulk(&id, by).await?, "It goes on."),
+        Switch::Abort => (queue.abort_bulk(&id, by).await?, "Aborted: what it did stays done."),
+    };
+    let after = find(&call, &id).await?;
+    if !switched {
+        return Err(ConsoleError::conflict(format!("Nothing changed: the operation is {}.", after.state.as_str())));
+    }
+    let after = BulkSeen::from(after);
+    Ok(Done {
+        message: message.to_owned(),
+        back: format!("/bulk/{id}"),
+        entry: Entry::about(id.as_str())
+            .before(format!("{} after {}", before.state.as_str(), before.acted))
+            .after(format!("{} after {}", after.state, after.acted)),
+        answer: json!(after),
+    })
+}
+
+async fn list(call: Call) -> Result<View, ConsoleError> {
+    let bulks = call.rooms.queue.bulks(SHOWN).await?;
+    let value = Bulks { bulks: bulks.into_iter().map(BulkSeen::from).collect() };
+    let now = call.now;
+    Ok(View::new("/dead-letters", "Bulk operations", value, move |value, _viewer| {
+        html! {
+            h1 { "Bulk operations" }
+            p .crumbs { a href="/dead-letters" { "Dead letters by cause" } " · " a href="/dead-letters/list" { "All letters" } }
+            div #bulks data-live="dead jobs audit" {
+                @if value.bulks.is_empty() {
+                    (empty("None yet: choose letters by their cause or by a filter, and replay or discard all that match."))
+                } @else { (rows(&value.bulks, now)) }
+            }
+        }
+    }))
+}
+
+fn rows(bulks: &[BulkSeen], now: DateTime<Utc>) -> Markup {
+    let rows = html! {
+        @for bulk in bulks {
+            tr {
+                th scope="row" { a href={ "/bulk/" (bulk.id) } { (verb_word(bulk.verb)) " " (text(&bulk.filter)) } }
+                td { (state_badge(bulk.state)) }
+                td { (bulk.progress()) }
+                td .n { (number(bulk.acted)) }
+                td { (text(&bulk.by)) }
+                td { (time(bulk.started_at, now)) }
+                td { @if let Some(at) = bulk.ended_at { (time(at, now)) } @else { (or_dash(None)) } }
+            }
+        }
+    };
+    table("Bulk operations", &["Operation", "State", "Progress", "#Done to", "Started by", "Started", "Ended"], rows)
+}
+
+async fn show(call: Call) -> Result<View, ConsoleError> {
+    let id = id_of(&call)?;
+    let bulk = BulkSeen::from(find(&call, &id).await?);
+    let now = call.now;
+    let title = format!("Bulk {} {id}", bulk.verb);
+    Ok(View::new("/dead-letters", title, bulk, move |bulk, viewer| {
+        html! {
+            h1 { (verb_word(bulk.verb)) " many letters" }
+            p .crumbs { a href="/bulk" { "All bulk operations" } }
+            div #bulk data-live="dead jobs audit" {
+                p role="status" { (state_badge(bulk.state)) " " (bulk.sentence()) }
+                p { (bulk.progress()) }
+                (bulk.facts(now))
+                @if viewer.may(Role::Operator) { (bulk.buttons()) }
+            }
+        }
+    }))
+}
+
+impl BulkSeen {
+    /// How far it is, of how much. What it acts on is told apart from what it looks at where the former was not counted.
+    fn reach(&self) -> (u64, u64) {
+        match self.matched {
+            Some(matched) => ((self.acted + self.passed_over).min(matched), matched),
+            None => (self.looked_at.min(self.to_look_at), self.to_look_at),
+        }
+    }
+
+    fn percent(&self) -> u64 {
+        let (done, all) = self.reach();
+        if self.state == "done" || all == 0 { 100 } else { done * 100 / all }
+    }
+
+    fn progress(&self) -> Markup {
+        let (done, all) = self.reach();
+        let (done, all) = if self.state == "done" { (1, 1) } else { (done, all.max(1)) };
+        html! {
+            progress max=(all) value=(done) aria-label="Progress" { (self.percent()) " %" }
+            " " (self.percent()) " %"
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let word = if self.verb == "replay" { "replayed" } else { "discarded" };
+        let acted = match self.matched {
+            Some(matched) => format!("{} of {} letters {word}", number(self.acted), number(matched)),
+            None => {
+                let (looked, all) = (number(self.looked_at), number(self.to_look_at));
+                format!("{} letters {word}; {looked} of about {all} looked at", number(self.acted))
+            }
+        };
+        let passed = match self.passed_over {
+            0 => String::new(),
+            n => format!("; {} left alone, because a person dealt with them meanwhile", number(n)),
+        };
+        let left = self.left_s.map(|left| format!("; about {} left", span(left))).unwrap_or_default();
+        format!("{acted}{passed}{left}.")
+    }
+
+    fn facts(&self, now: DateTime<Utc>) -> Markup {
+        let rate = self.per_second.map_or_else(|| "as fast as it goes".to_owned(), |rate| format!("{rate} a second"));
+        facts(&[
+            ("Which", text(&self.filter)),
+            ("Rate", html! { (rate) }),
+            ("Done to", html! { (number(self.acted)) }),
+            ("Looked at", html! { (number(self.looked_at)) " of about " (number(self.to_look_at)) }),
+            (
+                "Matched at the start",
+                html! { @match self.matched { Some(n) => (number(n)), None => "too many to count" } },
+            ),
+            ("Started by", text(&self.by)),
+            ("Reason", or_dash(self.reason.as_deref())),
+            ("Started", time(self.started_at, now)),
+            ("Ended", self.ended_at.map_or_else(|| or_dash(None), |at| time(at, now))),
+            ("Paused, resumed or aborted by", or_dash(self.switched_by.as_deref())),
+            ("Letters that died until", time(self.until, now)),
+            ("Id", html! { code { (text(&self.id)) } }),
+        ])
+    }
+
+    fn buttons(&self) -> Markup {
+        html! {
+            @if matches!(self.state, "running" | "paused") {
+                div .actions {
+                    @if self.state == "running" {
+                        form method="post" action={ "/bulk/" (self.id) "/pause" } { button type="submit" { "Pause this operation" } }
+                    } @else {
+                        form method="post" action={ "/bulk/" (self.id) "/resume" } { button type="submit" { "Let it go on" } }
+                    }
+                    details .confirm .danger {
+                        summary { "Abort…" }
+                        form method="post" action={ "/bulk/" (self.id) "/abort" } {
+                            p { "What it did stays done; the letters it did not reach stay on the shelf. It cannot be taken up again." }
+                            button .danger type="submit" { "Abort this operation" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn verb_word(verb: &str) -> &'static str {
+    if verb == "replay" { "Replay" } else { "Discard" }
+}
+
+fn state_badge(state: &str) -> Markup {
+    let tone = match state {
+        "running" => "busy",
+        "done" => "good",
+        "paused" => "warn",
+        _ => "plain",
+    };
+    badge(tone, state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_a_number_and_a_unit() {
+        for (text, wanted) in [("50/s", 50.0), ("600/m", 10.0), ("36/h", 0.01), ("7", 7.0), (" 5 / s ", 5.0)] {
+            assert!(rate(text).is_ok_and(|rate| (rate - wanted).abs() < 1e-9), "{text}");
+        }
+        for wrong in ["", "fast", "-1/s", "0/s", "1/day", "inf", "nan/s", "1e9/s"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
 }
