@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::dead_letters::filter::{Which, words};
+use super::dead_letters::filter::{Which, told, words};
 use crate::console::{
     call::Call,
     components::{badge, empty, facts, number, or_dash, span, table, text, time},
@@ -193,6 +193,7 @@ async fn start(call: Call) -> Result<Done, ConsoleError> {
         return Err(ConsoleError::not_found("No letter matches: nothing was started."));
     }
     let by = call.viewer.person.to_string();
+    let told = told(&call, &filter).await?;
     let bulk = call.rooms.queue.start_bulk(NewBulk { verb, filter, per_second, by, reason }).await?;
     let bulk = BulkSeen::from(bulk);
     let rate = per_second.map(|rate| format!(", {rate} a second")).unwrap_or_default();
@@ -201,7 +202,7 @@ async fn start(call: Call) -> Result<Done, ConsoleError> {
     Ok(Done {
         message: format!("Started to {}: {}.", bulk.verb, bulk.filter),
         back: format!("/bulk/{}", bulk.id),
-        entry: Entry::about(bulk.id.as_str()).after(format!("{} {}{matched}{rate}{reason}", bulk.verb, bulk.filter)),
+        entry: Entry::about(bulk.id.as_str()).after(format!("{} {told}{matched}{rate}{reason}", bulk.verb)),
         answer: json!(bulk),
     })
 }

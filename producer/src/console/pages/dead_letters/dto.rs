@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::console::{
     call::Viewer,
-    components::{badge, facts, number, or_dash, table, text, time},
+    components::{facts, number, or_dash, table, text, time},
     pages::jobs::dto::FaultSeen,
 };
 
@@ -83,7 +83,7 @@ impl TriageSeen {
     /// One line.
     pub(crate) fn line(&self) -> Markup {
         html! {
-            @if let Some(assignee) = &self.assignee { (badge("plain", "with")) " " (text(assignee)) " " }
+            @if let Some(assignee) = &self.assignee { strong { (text(assignee)) } " " }
             @if let Some(note) = &self.note { span .note { (text(note)) } }
         }
     }
@@ -145,7 +145,7 @@ impl Hits {
     pub(crate) fn show(&self, now: DateTime<Utc>) -> Markup {
         let shares = |shares: &[Share]| {
             html! {
-                ul .plain { @for share in shares { li { (text(&share.name)) ": " (number(share.letters)) } } }
+                ul .bare { @for share in shares { li { (text(&share.name)) ": " (number(share.letters)) } } }
             }
         };
         html! {

@@ -130,6 +130,14 @@ pub(crate) fn words(filter: &DeadFilter) -> String {
     }
 }
 
+/// Like [`words`], with the cause as people read it instead of its short name, as long as letters of it are there.
+pub(crate) async fn told(call: &Call, filter: &DeadFilter) -> Result<String, ConsoleError> {
+    let Some(cause) = &filter.cause else { return Ok(words(filter)) };
+    let causes = call.rooms.queue.causes().await?;
+    let text = causes.into_iter().find(|known| known.hash == *cause).map(|known| known.text);
+    Ok(words(&DeadFilter { cause: Some(text.unwrap_or_else(|| cause.clone())), ..filter.clone() }))
+}
+
 async fn known_lane(call: &Call, name: &str) -> Result<Lane, ConsoleError> {
     Ok(call.rooms.lane(name).await?)
 }
@@ -156,11 +164,11 @@ pub(crate) fn form(which: &Which, call: &FormContext) -> Markup {
             (choice("Connection", "lane", "any", lanes, which.lane.as_deref()))
             (choice("Kind", "kind", "any", mlc_flow::JOB_KINDS, which.kind.as_deref()))
             (choice("Fault", "fault", "any", FAULTS.map(FaultKind::as_str), which.fault.as_deref()))
-            (text_field("Record key or subject contains", "subject", which.subject.as_deref()))
-            (text_field("Reason contains", "error", which.error.as_deref()))
+            (text_field("Record or subject", "subject", which.subject.as_deref()))
+            (text_field("Reason", "error", which.error.as_deref()))
             (text_field("Cause", "cause", which.cause.as_deref()))
             (text_field("Looked after by", "assignee", which.assignee.as_deref()))
-            (text_field("At least so old, such as 2h", "older_than", which.older_than.as_deref()))
+            (text_field("At least so old (2h, 3d)", "older_than", which.older_than.as_deref()))
             button type="submit" { "Filter" }
             @if which.is_filtered() { a href="/dead-letters/list" { "Clear the filters" } }
         }

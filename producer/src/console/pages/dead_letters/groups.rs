@@ -198,7 +198,7 @@ fn rows(groups: &Groups, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
                 td {
                     @match &group.triage { Some(triage) => (triage.line()), None => (or_dash(None)) }
                 }
-                td {
+                td .tight {
                     @if viewer.may(Role::Operator) {
                         p .actions {
                             a .button href={ "/dead-letters/replay-matching?" (query) } { "Replay…" }

@@ -137,8 +137,8 @@ pub(super) fn rows(letters: &[Letter], choose: bool, now: DateTime<Utc>) -> Mark
                 th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(name)) } }
                 td { (badge("bad", letter.fault.kind)) }
                 td { (text(&letter.fault.message)) br; (letter.fault.details()) }
-                td { (text(&letter.lane)) }
-                td { (text(&letter.kind)) }
+                td .tight { (text(&letter.lane)) }
+                td .tight { (text(&letter.kind)) }
                 td { (time(letter.died_at, now)) }
                 td .n { (letter.replays) }
                 td { @match &letter.triage { Some(triage) => (triage.line()), None => (or_dash(None)) } }

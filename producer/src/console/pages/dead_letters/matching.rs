@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     dto::Hits,
-    filter::{Which, words},
+    filter::{Which, told},
 };
 use crate::console::{
     call::Call,
@@ -59,7 +59,7 @@ async fn show(call: Call, verb: &'static str) -> Result<View, ConsoleError> {
     // Times of death are Redis' own: its clock may be ahead of ours.
     let until = which.until.unwrap_or_else(|| hits.newest.map_or(call.now, |newest| newest.max(call.now)));
     let which = Which { until: Some(until), after: None, limit: None, ..which };
-    let value = Matching { verb, filter: words(&filter), until, hits };
+    let value = Matching { verb, filter: told(&call, &filter).await?, until, hits };
     let title = if verb == "replay" { "Replay all that match" } else { "Discard all that match" };
     let now = call.now;
     Ok(View::new("/dead-letters", title, value, move |value, _viewer| {
@@ -80,12 +80,12 @@ fn form(value: &Matching, which: &Which) -> Markup {
             input type="hidden" name="verb" value=(value.verb);
             (carried(&which.pairs()))
             @if !which.is_filtered() { input type="hidden" name="all" value="true"; }
-            (text_field("Rate, such as 50/s, 600/m or 1000/h; empty = as fast as it goes", "rate", (value.verb == "replay").then_some("50/s")))
             @if value.verb == "discard" {
                 p { "They are deleted for good and never run again." }
                 (reason_field("entered twice by mistake"))
                 button .danger type="submit" { "Start to discard " (count) }
             } @else {
+                (text_field("Rate, such as 50/s, 600/m or 1000/h; empty = as fast as it goes", "rate", Some("50/s")))
                 (text_field("Reason, if others may wonder (no personal data)", "reason", None))
                 button .primary type="submit" { "Start to replay " (count) }
             }

@@ -150,8 +150,8 @@ pub(crate) fn table(jobs: &[EndedRow], now: DateTime<Utc>) -> Markup {
             tr {
                 th scope="row" { a href={ "/jobs/" (job.id) } { (text(job.subject.as_deref().unwrap_or(&job.id))) } }
                 td { (state_badge(job.outcome)) }
-                td { (or_dash(Some(&job.lane))) }
-                td { (text(&job.kind)) }
+                td .tight { (or_dash(Some(&job.lane))) }
+                td .tight { (text(&job.kind)) }
                 td .n { (job.attempts) }
                 td .n { (number(job.wait_ms)) }
                 td .n { (number(job.run_ms)) }

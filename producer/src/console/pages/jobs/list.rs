@@ -237,9 +237,9 @@ fn filter_form(filters: &Filters) -> Markup {
             (choice("Connection", "lane", "any", lanes, query.lane.as_deref()))
             (choice("Kind", "kind", "any", mlc_flow::JOB_KINDS, query.kind.as_deref()))
             (choice("Priority", "priority", "any", Priority::ALL.map(Priority::as_str), query.priority.as_deref()))
-            (text_field("Record key or subject contains", "subject", query.subject.as_deref()))
-            (text_field("Error contains", "error", query.error.as_deref()))
-            (text_field("Chain (id of its first job)", "trace", query.trace.as_deref()))
+            (text_field("Record or subject", "subject", query.subject.as_deref()))
+            (text_field("Error", "error", query.error.as_deref()))
+            (text_field("Chain (its first job)", "trace", query.trace.as_deref()))
             button type="submit" { "Filter" }
             @if query.is_filtered() {
                 @let state = query.state.as_deref();
@@ -255,8 +255,8 @@ fn rows(jobs: &[Job], now: chrono::DateTime<chrono::Utc>) -> Markup {
             tr {
                 th scope="row" { a href={ "/jobs/" (job.id) } { (text(job.subject.as_deref().unwrap_or(&job.id))) } }
                 td { (state_badge(job.state)) }
-                td { (text(&job.lane)) }
-                td { (text(&job.kind)) }
+                td .tight { (text(&job.lane)) }
+                td .tight { (text(&job.kind)) }
                 td { (job.priority) }
                 td .n { (job.attempts) "/" (job.max_attempts) }
                 td { (time(job.enqueued_at, now)) }

@@ -81,7 +81,9 @@ fn now(job: &JobView, died_of: Option<&mlc_model::Fault>) -> Event {
         },
         JobState::Dead => {
             let mut event = at("died", "Given up: it stands on the dead-letter shelf".to_owned());
-            event.fault = died_of.map(FaultSeen::from);
+            // Most die of their last failure, which stands there already.
+            let last = job.failed.last().map(|note| &note.fault);
+            event.fault = died_of.filter(|fault| Some(*fault) != last).map(FaultSeen::from);
             event
         }
     }
