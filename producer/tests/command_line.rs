@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
 mod private_redis;
+#[path = "command_line/top.rs"]
+mod top;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -324,8 +326,18 @@ fn a_key_and_completions_need_neither_settings_nor_redis() {
     assert!(stdout(&key).trim().contains(':'));
     for shell in ["bash", "zsh", "fish"] {
         let script = mlc(&["completions", shell]).output().unwrap();
-        assert!(script.status.success() && stdout(&script).contains("dead-letters"));
+        assert!(script.status.success());
+        for command in ["dead-letters", "top", "man"] {
+            assert!(stdout(&script).contains(command), "{shell} does not know {command}");
+        }
     }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man");
+    let written = mlc(&["man", "--config", "/nowhere"]).arg(&pages).output().unwrap();
+    assert!(written.status.success(), "{}", stderr(&written));
+    let page = std::fs::read_to_string(pages.join("mlc-review-accept.1")).unwrap();
+    assert!(page.contains(".SH SYNOPSIS") && page.contains("MLC_CONFIG"), "{page}");
+    assert_fails(&mlc(&["man", "/proc/nowhere"]).output().unwrap(), 1, &["/proc/nowhere"]);
     assert_eq!(mlc(&["jobs", "--limit", "0"]).output().unwrap().status.code(), Some(2));
 }
 

@@ -39,7 +39,9 @@ fn pages() -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut left = vec![command];
     while let Some(command) = left.pop() {
         left.extend(command.get_subcommands().filter(|command| !command.is_hide_set()).cloned());
-        let page = clap_mangen::Man::new(command).manual("ml-connector");
+        let version = format!("ml-connector {}", command.get_version().unwrap_or_default());
+        let command = if command.has_subcommands() { command.subcommand_value_name("COMMAND") } else { command };
+        let page = clap_mangen::Man::new(command).manual("ml-connector").source(version);
         let mut text = Vec::new();
         page.render(&mut text).map_err(|error| Failure::Defect(format!("a manual page cannot be made: {error}")))?;
         pages.push((page.get_filename(), text));
@@ -51,25 +53,25 @@ fn pages() -> Result<Vec<(String, Vec<u8>)>, Failure> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
 
-    /// Commands by their names joined with `-`, as the grammar has them.
-    fn commands(command: &clap::Command, name: &str, found: &mut BTreeSet<String>) {
-        found.insert(format!("{name}.1"));
+    /// How each command is called, by the name of its page.
+    fn commands(command: &clap::Command, called: &str, found: &mut BTreeMap<String, String>) {
+        found.insert(called.replace(' ', "-"), called.to_owned());
         for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
-            commands(sub, &format!("{name}-{}", sub.get_name()), found);
+            commands(sub, &format!("{called} {}", sub.get_name()), found);
         }
     }
 
     #[test]
     fn every_command_has_a_page_with_its_name_what_it_does_and_how_it_is_called() {
         let pages = pages().unwrap();
-        let mut expected = BTreeSet::new();
-        commands(&Arguments::command(), "mlc", &mut expected);
+        let mut words = BTreeMap::new();
+        commands(&Arguments::command(), "mlc", &mut words);
         let names: BTreeSet<String> = pages.iter().map(|(name, _)| name.clone()).collect();
-        assert_eq!(names, expected);
+        assert_eq!(names, words.keys().map(|name| format!("{name}.1")).collect());
         assert_eq!(names.len(), pages.len(), "two commands share a page");
         for (file, text) in &pages {
             let text = String::from_utf8(text.clone()).unwrap();

@@ -17,6 +17,10 @@ use super::{
     screen::Screen,
 };
 
+/// Columns below which lanes leave out what matters least.
+const NARROW: u16 = 90;
+/// Columns below which they leave out more.
+const NARROWEST: u16 = 60;
 const KEYS: &str = "q quit   ↑↓ select   p pause   r resume or release";
 
 /// Draws everything that there is room for.
@@ -31,7 +35,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &mut Screen) {
             frame.render_widget(Paragraph::new(text).block(Block::bordered().title("Lanes")), parts.lanes);
         }
         Some(sample) => {
-            let table = lanes(sample);
+            let table = lanes(sample, parts.lanes.width);
             frame.render_stateful_widget(table, parts.lanes, &mut screen.table);
             let beside =
                 [(parts.workers, workers(sample)), (parts.budgets, budgets(sample)), (parts.causes, causes(sample))];
@@ -60,7 +64,8 @@ pub(super) fn plain(mut screen: Screen, columns: u16) -> String {
     });
     let mut lines: Vec<String> = lines.collect();
     // Nobody presses keys there.
-    lines.pop();
+    let last = lines.pop();
+    lines.extend(last.filter(|_| screen.away.is_some()));
     lines.join("\n")
 }
 
@@ -88,8 +93,9 @@ fn head(screen: &Screen) -> Line<'_> {
             sample.pace.iter().rev().nth(1).map_or(0, |minute| minute.done),
         )));
     }
-    if let Some(why) = &screen.away {
-        spans.push(Span::styled(format!("Redis is away: {}", clean(why)), bad()));
+    if screen.away.is_some() {
+        // What was seen last is old: that has to be read before the numbers.
+        spans.insert(1, Span::styled("Redis is away  ", bad()));
     }
     Line::from(spans)
 }
@@ -103,6 +109,9 @@ fn foot(screen: &Screen) -> Line<'_> {
             Span::raw("  Enter does it, Esc does not"),
         ]);
     }
+    if let Some(why) = &screen.away {
+        return Line::from(Span::styled(format!("Redis is away: {}", clean(why)), bad()));
+    }
     match &screen.told {
         Some((text, true)) => Line::from(Span::styled(clean(text), Style::new().fg(Color::Green))),
         Some((text, false)) => Line::from(Span::styled(clean(text), bad())),
@@ -110,7 +119,14 @@ fn foot(screen: &Screen) -> Line<'_> {
     }
 }
 
-fn lanes(sample: &Sample) -> Table<'_> {
+fn lanes(sample: &Sample, columns: u16) -> Table<'_> {
+    // A narrow screen keeps the reasons rather than every number.
+    let is_narrow = columns < NARROW;
+    let is_kept = |column: usize| match column {
+        3 | 6 => !is_narrow,
+        4 => columns >= NARROWEST,
+        _ => true,
+    };
     let rows = sample.lanes.iter().map(|status| {
         let (state, why, style) = state(status, sample);
         let running = status.cap.map_or_else(|| status.running.to_string(), |cap| format!("{}/{cap}", status.running));
@@ -125,24 +141,21 @@ fn lanes(sample: &Sample) -> Table<'_> {
             oldest,
             why,
         ];
-        Row::new(cells).style(style)
+        let cells = cells.into_iter().enumerate().filter(|(column, _)| is_kept(*column)).map(|(_, cell)| cell);
+        Row::new(cells.collect::<Vec<_>>()).style(style)
     });
-    let widths = [
-        Constraint::Min(12),
-        Constraint::Length(7),
-        Constraint::Length(9),
-        Constraint::Length(9),
-        Constraint::Length(9),
-        Constraint::Length(9),
-        Constraint::Length(7),
-        Constraint::Fill(2),
-    ];
-    boxed(
-        Table::new(rows, widths),
-        &["LANE", "STATE", "READY", "DELAYED", "RUNNING", "DEAD", "OLDEST", "WHY"],
-        format!("Lanes ({})", sample.lanes.len()),
-    )
-    .row_highlight_style(Modifier::REVERSED)
+    // Names as wide as they are and no wider: reasons are long.
+    let longest = sample.lanes.iter().map(|status| status.lane.as_str().len()).max().unwrap_or(0);
+    let name = u16::try_from(longest.clamp(4, if is_narrow { 16 } else { 32 })).unwrap_or(32);
+    let header = ["LANE", "STATE", "READY", "DELAYED", "RUNNING", "DEAD", "OLDEST", "WHY"];
+    let widths = [name, 6, 7, 7, 7, 7, 6].map(Constraint::Length).into_iter().chain([Constraint::Fill(1)]);
+    let chosen = |(column, _): &(usize, _)| is_kept(*column);
+    let header: Vec<&str> =
+        header.into_iter().enumerate().filter(|(column, _)| is_kept(*column)).map(|(_, name)| name).collect();
+    let widths = widths.enumerate().filter(chosen).map(|(_, width)| width);
+    boxed(Table::new(rows, widths), &header, format!("Lanes ({})", sample.lanes.len()))
+        .column_spacing(if is_narrow { 1 } else { 2 })
+        .row_highlight_style(Modifier::REVERSED)
 }
 
 /// State and reason of a lane.

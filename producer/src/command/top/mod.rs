@@ -85,11 +85,10 @@ async fn look_on(
     mut terminal: LiveTerminal,
 ) -> Result<(), Failure> {
     let (tell, mut news) = mpsc::channel(16);
-    let (again, mut asked) = mpsc::channel::<()>(1);
     let watching = tokio::spawn({
         let tell = tell.clone();
         async move {
-            if let Err(failure) = watch(&caller, every, &tell, &mut asked).await {
+            if let Err(failure) = watch(&caller, every, &tell).await {
                 let _ = tell.send(News::Failed(failure)).await;
             }
         }
@@ -111,10 +110,12 @@ async fn look_on(
                 match (wish, &rooms) {
                     (Some(Wish::Quit), _) => break Ok(()),
                     (Some(wish), Some(rooms)) => {
-                        let (rooms, tell, again) = (rooms.clone(), tell.clone(), again.clone());
+                        let (rooms, tell) = (rooms.clone(), tell.clone());
                         tokio::spawn(async move {
-                            let _ = tell.send(grant(&rooms, wish).await).await;
-                            let _ = again.try_send(());
+                            let told = grant(&rooms, wish).await;
+                            // Who reads that it was done presses the next key for what it is now.
+                            let _ = tell.send(look(&rooms).await).await;
+                            let _ = tell.send(told).await;
                         });
                     }
                     (_, None) | (None, _) => {}
@@ -135,12 +136,7 @@ async fn look_on(
 }
 
 /// Opens the rooms, however long that takes, then looks again and again.
-async fn watch(
-    caller: &Caller,
-    every: Duration,
-    tell: &mpsc::Sender<News>,
-    asked: &mut mpsc::Receiver<()>,
-) -> Result<(), Failure> {
+async fn watch(caller: &Caller, every: Duration, tell: &mpsc::Sender<News>) -> Result<(), Failure> {
     let rooms = loop {
         match caller.open().await {
             Ok(rooms) => break rooms,
@@ -153,19 +149,18 @@ async fn watch(
     };
     let _ = tell.send(News::Opened(Box::new(rooms.clone()))).await;
     loop {
-        let looked = tokio::time::timeout(LOOK_WITHIN, sample::take(&rooms)).await;
-        let told = match looked {
-            Ok(Ok(sample)) => News::Sample(Box::new(sample)),
-            Ok(Err(failure)) => News::Away(failure.to_string()),
-            Err(_) => News::Away(format!("no answer within {} s", LOOK_WITHIN.as_secs())),
-        };
-        if tell.send(told).await.is_err() {
+        if tell.send(look(&rooms).await).await.is_err() {
             return Ok(());
         }
-        tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            _ = asked.recv() => {}
-        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+async fn look(rooms: &Rooms) -> News {
+    match tokio::time::timeout(LOOK_WITHIN, sample::take(rooms)).await {
+        Ok(Ok(sample)) => News::Sample(Box::new(sample)),
+        Ok(Err(failure)) => News::Away(failure.to_string()),
+        Err(_) => News::Away(format!("no answer within {} s", LOOK_WITHIN.as_secs())),
     }
 }
 

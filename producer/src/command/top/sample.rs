@@ -46,7 +46,7 @@ pub(super) struct BudgetLeft {
 /// # Errors
 /// `Redis`.
 pub(super) async fn take(rooms: &Rooms) -> Result<Sample, Failure> {
-    let queue = &rooms.queue;
+    let (queue, at) = (&rooms.queue, rooms.clock.now());
     let (lanes, unconsumed, pace, workers, mut causes) = tokio::try_join!(
         queue.lanes(),
         queue.unconsumed(),
@@ -62,5 +62,5 @@ pub(super) async fn take(rooms: &Rooms) -> Result<Sample, Failure> {
     });
     let mut budgets: Vec<BudgetLeft> = budgets.collect();
     budgets.sort_by(|a, b| (&a.connection, &a.family).cmp(&(&b.connection, &b.family)));
-    Ok(Sample { at: rooms.clock.now(), lanes, unconsumed, pace, workers, budgets, causes })
+    Ok(Sample { at, lanes, unconsumed, pace, workers, budgets, causes })
 }

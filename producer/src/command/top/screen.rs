@@ -73,6 +73,9 @@ impl Screen {
 
     /// A newer sample. The selection stays with its lane when others come and go.
     pub(super) fn see(&mut self, sample: Sample) {
+        if self.sample.as_ref().is_some_and(|newest| newest.at > sample.at) {
+            return;
+        }
         let chosen = self.chosen().map(|status| status.lane.clone());
         let place = chosen.and_then(|lane| sample.lanes.iter().position(|status| status.lane == lane));
         let last = sample.lanes.len().checked_sub(1);
