@@ -141,3 +141,24 @@ async fn a_mail_server_that_refuses_is_told_by_its_code_and_tried_again_with_the
     let entry = &book.channels[&"post".parse().unwrap()];
     assert!(entry.problem.is_none() && entry.message.is_none() && entry.sent_at.is_some(), "{entry:?}");
 }
+
+#[tokio::test]
+async fn a_mail_server_without_protection_hears_neither_the_password_nor_the_mail() {
+    for tls in ["starttls", "implicit"] {
+        let server = MailServer::start().await;
+        let house = House::with(&format!(
+            "[alerts.channels.post]\nkind = \"mail\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"{tls}\"\nuser = \"svc\"\nfrom = \"mlc@example.com\"\n\
+             to = [\"a@example.com\"]",
+            server.port
+        ))
+        .await;
+        house.secret("post", "password", "s3cret").await;
+        tell(&house).await;
+        let book = house.rooms.ledger.alert_book().await.unwrap();
+        let entry = &book.channels[&"post".parse().unwrap()];
+        assert!(entry.problem.is_some() && entry.sent_at.is_none(), "{entry:?}");
+        for line in server.said.lock().unwrap().concat() {
+            assert!(!["AUTH", "MAIL", "RCPT", "DATA"].iter().any(|word| line.starts_with(word)), "{tls}: {line}");
+        }
+    }
+}

@@ -34,7 +34,7 @@ async fn a_channel_is_set_up_and_tried_and_its_answer_is_told_without_its_secret
     assert!(stored.status.success(), "{}", stderr(&stored));
     assert!(set(&house, &["hook", "signing_key"], "0123456789abcdef").status.success());
     let tried = house.redis.run(&["alerts", "test", "hook"]);
-    assert!(stdout(&tried).contains("hook has taken the test message: 200 noted"), "{}", stdout(&tried));
+    assert!(stdout(&tried).contains("hook has taken the test message: 200 noted [redacted]"), "{}", stdout(&tried));
     let got = receiver.take();
     assert_eq!(got.len(), 1);
     assert!(got[0].0.contains_key("x-mlc-signature") && got[0].1.contains("\"test\":true"), "{}", got[0].1);

@@ -75,6 +75,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["mlc-vault"]),
     ("reqwest", &["mlc-outbound"]),
     ("argon2", &["mlc-accounts"]),
+    ("lettre", &["mlc-producer"]),
 ];
 
 /// What the tests of a room may use besides: enough to open its door towards a simulator.

@@ -10,6 +10,7 @@ use lettre::{
         Error,
         authentication::Credentials,
         client::{Tls, TlsParameters},
+        extension::ClientId,
     },
 };
 use mlc_runtime::settings::{MailChannel, MailTls};
@@ -37,6 +38,8 @@ pub(super) async fn send(wording: Wording<'_>, mail: &MailChannel, secrets: &Sec
     };
     let mut server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(mail.host.clone())
         .port(mail.port())
+        // Many servers turn away who greets as a bare address.
+        .hello_name(ClientId::Domain(domain(mail)))
         .tls(tls)
         .timeout(Some(TIMEOUT));
     if let Some((user, password)) = mail.user.clone().zip(secret(secrets, "password")) {
@@ -60,6 +63,11 @@ fn not_taken(error: &Error) -> Sent {
         None => "no conversation with the mail server".to_owned(),
     };
     Sent::NotTaken { why, answer: Some(error.to_string()), again_after: None }
+}
+
+/// The domain that mails come from.
+fn domain(mail: &MailChannel) -> String {
+    mail.from.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
 fn message(wording: Wording<'_>, mail: &MailChannel, now: DateTime<Utc>) -> Option<Message> {
@@ -90,10 +98,9 @@ fn message(wording: Wording<'_>, mail: &MailChannel, now: DateTime<Utc>) -> Opti
             (message.id.clone(), message.created_at, headline(message), body)
         }
     };
-    let domain = from.email.domain().to_owned();
     let mut letter = Message::builder()
         // The same however often it is sent, so that mail servers and programs can tell a repetition.
-        .message_id(Some(format!("<{id}@{domain}>")))
+        .message_id(Some(format!("<{id}@{}>", domain(mail))))
         .date(SystemTime::from(at))
         .from(from)
         .subject(clean(&format!("[ml-connector {}] {subject}", wording.installation), SUBJECT_CHARS))

@@ -114,7 +114,13 @@ fn secret<'a>(secrets: &'a Secrets, name: &str) -> Option<&'a str> {
 
 /// The other side's words, on one line and without our secrets.
 fn for_people(sent: Sent, secrets: &Secrets) -> Sent {
-    let values: Vec<SecretString> = secrets.iter().map(|(_, value)| value.clone()).collect();
+    let mut values: Vec<SecretString> = secrets.iter().map(|(_, value)| value.clone()).collect();
+    // A server that repeats an address leaves its host out.
+    if let Some(url) = secret(secrets, "url").and_then(|url| Url::parse(url.trim()).ok()) {
+        values.extend(
+            [Some(url.path()), url.query()].into_iter().flatten().map(|part| SecretString::from(part.to_owned())),
+        );
+    }
     let clean = |text: &str| clean(&redact(text, &values), ANSWER_CHARS);
     match sent {
         Sent::Taken { answer } => Sent::Taken { answer: clean(&answer) },
