@@ -73,6 +73,9 @@ fn read_stop(stored: &[u8]) -> LaneStop {
 /// Heads of lanes read per step: an envelope holds its payload.
 const HEADS: usize = 200;
 
+/// How often lanes may come into use while they are listed, before those that come then are left out.
+const NEW_LANES: usize = 5;
+
 /// One field per lane each, but for the last, which has one per lane and kind of fault.
 const LANE_HASHES: [&str; 7] = ["bytes", "waiting", "running", "caps", "paused", "held", "dead_count"];
 
@@ -94,23 +97,29 @@ struct Oldest {
 }
 
 impl Queue {
-    /// Every lane that was ever used, by name. Costs three round trips, whatever the number of lanes.
+    /// Every lane that was ever used, by name. Costs three round trips, whatever the number of lanes. The counts of all lanes
+    /// are of one moment: no job is missed because it moved on meanwhile.
     ///
     /// # Errors
     /// [`QueueError::Redis`].
     pub async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
-        let mut pipe = redis::pipe();
-        for hash in LANE_HASHES {
-            pipe.hgetall(self.keys().key(hash));
+        let mut lanes = Vec::new();
+        for _ in 0..NEW_LANES {
+            let (facts, lists) = self.moment(&lanes).await?;
+            let (bytes, _, _, caps, paused, held, dead) = &facts;
+            let dead = dead.keys().map(|field| lane_of(field));
+            let stopped = paused.keys().chain(held.keys()).map(String::as_str);
+            let names = bytes.keys().chain(caps.keys()).map(String::as_str).chain(stopped).chain(dead);
+            let mut known = names.map(Lane::parse).collect::<Result<BTreeSet<Lane>, _>>()?;
+            // The first look tells their names; a later one may find that lanes have come into use since.
+            if known.iter().all(|lane| lanes.binary_search(lane).is_ok()) {
+                return self.statuses(lanes, &facts, &lists).await;
+            }
+            known.extend(lanes);
+            lanes = known.into_iter().collect();
         }
-        let facts: LaneFacts = pipe.query_async(&mut self.connection()).await?;
-        let (bytes, _, _, caps, paused, held, dead) = &facts;
-        let dead = dead.keys().map(|field| lane_of(field));
-        let stopped = paused.keys().chain(held.keys()).map(String::as_str);
-        let names = bytes.keys().chain(caps.keys()).map(String::as_str).chain(stopped).chain(dead);
-        let names: BTreeSet<&str> = names.collect();
-        let lanes = names.into_iter().map(Lane::parse).collect::<Result<Vec<Lane>, _>>()?;
-        self.statuses(lanes, &facts).await
+        let (facts, lists) = self.moment(&lanes).await?;
+        self.statuses(lanes, &facts, &lists).await
     }
 
     /// One lane; one that was never used is empty.
@@ -118,27 +127,37 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Redis`].
     pub async fn lane(&self, lane: &Lane) -> Result<LaneStatus, QueueError> {
-        let mut pipe = redis::pipe();
-        for hash in LANE_HASHES {
-            pipe.hgetall(self.keys().key(hash));
-        }
-        let facts: LaneFacts = pipe.query_async(&mut self.connection()).await?;
-        let statuses = self.statuses(vec![lane.clone()], &facts).await?;
+        let lanes = vec![lane.clone()];
+        let (facts, lists) = self.moment(&lanes).await?;
+        let statuses = self.statuses(lanes, &facts, &lists).await?;
         statuses.into_iter().next().ok_or_else(|| QueueError::Answer("nothing about a lane".to_owned()))
     }
 
-    async fn statuses(&self, lanes: Vec<Lane>, facts: &LaneFacts) -> Result<Vec<LaneStatus>, QueueError> {
-        if lanes.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// What the hashes say about all lanes, and length and head of the ready lists of these, all at once.
+    async fn moment(&self, lanes: &[Lane]) -> Result<(LaneFacts, Vec<Value>), QueueError> {
         let mut pipe = redis::pipe();
-        for lane in &lanes {
+        pipe.atomic();
+        for hash in LANE_HASHES {
+            pipe.hgetall(self.keys().key(hash));
+        }
+        for lane in lanes {
             for priority in Priority::ALL {
                 let key = self.keys().ready(lane.as_str(), priority.digit());
                 pipe.llen(&key).lindex(&key, 0);
             }
         }
-        let lists = pipe.query_async::<Vec<Value>>(&mut self.connection()).await?;
+        let mut facts = pipe.query_async::<Vec<Value>>(&mut self.connection()).await?;
+        let lists = facts.split_off(LANE_HASHES.len().min(facts.len()));
+        let facts = redis::from_redis_value(Value::Array(facts)).map_err(redis::RedisError::from)?;
+        Ok((facts, lists))
+    }
+
+    async fn statuses(
+        &self,
+        lanes: Vec<Lane>,
+        facts: &LaneFacts,
+        lists: &[Value],
+    ) -> Result<Vec<LaneStatus>, QueueError> {
         let (mut ready, mut heads) = (Vec::with_capacity(lanes.len()), Vec::new());
         for (place, lists) in lists.chunks(2 * Priority::ALL.len()).enumerate() {
             ready.push(lists.iter().step_by(2).map(count).sum::<u64>());

@@ -287,3 +287,27 @@ async fn a_lane_without_any_worker_is_unconsumed_until_one_comes() {
     assert!(house.queue.unconsumed().await.unwrap().is_empty());
     worker.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_is_missing_from_the_lanes_because_it_moves_on_meanwhile() {
+    let house = House::open().await;
+    house.enqueue(&(0..1500).map(|n| errand_in(&format!("lane-{}", n % 5), n)).collect::<Vec<_>>()).await;
+    // Every job waits, runs, waits for its time, runs again and has a follower in a new lane.
+    let worker = house.work(16, |errand, context| {
+        Box::pin(async move {
+            match (context.snoozes, errand.n) {
+                (0, _) => Outcome::Snooze { until: now(), why: SnoozeReason::RecordBusy },
+                (_, 0..1500) => Outcome::then(vec![errand_in(&format!("next-{}", errand.n % 7), 1500 + errand.n)]),
+                _ => Outcome::done(),
+            }
+        })
+    });
+    loop {
+        let lanes = house.queue.lanes().await.unwrap();
+        if lanes.iter().all(|lane| lane.ready + lane.delayed + lane.running == 0) {
+            break;
+        }
+    }
+    assert_eq!(house.total("done").await, 3000);
+    worker.stop().await;
+}
