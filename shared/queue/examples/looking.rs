@@ -16,7 +16,7 @@ use redis::aio::MultiplexedConnection;
 
 const PREFIX: &str = "{mlcq:looking}:";
 /// Jobs per pipeline.
-const BATCH: usize = 2000;
+const BATCH: usize = 500;
 const CAUSES: usize = 50;
 const FAULTS: [&str; 3] = ["rejected", "defect", "transient"];
 
@@ -40,7 +40,10 @@ async fn main() -> anyhow::Result<()> {
     let number = |name: &str, default: usize| options.get(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let url = options.get("redis-url").unwrap_or(&"redis://127.0.0.1:6379").to_string();
     let (lanes, rounds) = (number("lanes", 100), number("rounds", 200));
-    let mut connection = redis::Client::open(url.as_str())?.get_multiplexed_async_connection().await?;
+    // Seeding may be slow for a moment: a pipeline of thousands, a hash that grows.
+    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
+    let client = redis::Client::open(url.as_str())?;
+    let mut connection = client.get_multiplexed_async_connection_with_config(&patient).await?;
     if let Some(n) = options.get("seed") {
         seed(&mut connection, n.parse()?, lanes).await?;
     }

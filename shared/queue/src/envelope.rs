@@ -236,6 +236,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_with_words_of_a_newer_version_is_read() {
+        let stored = [envelope().head().as_bytes(), b" @1763800060000 and more\nsealed"].concat();
+        let due_ms = Some(1_763_800_060_000);
+        assert_eq!(Envelope::read("x", &stored).unwrap().0, Envelope { due_ms, ..envelope() });
+        let stored = [envelope().head().as_bytes(), b" else\nsealed"].concat();
+        assert_eq!(Envelope::read("x", &stored).unwrap().0, envelope());
+    }
+
+    #[test]
     fn a_compressible_payload_shrinks_and_comes_back() {
         let long = "abc".repeat(5000).into_bytes();
         assert!(pack(&long).len() < long.len() / 10);

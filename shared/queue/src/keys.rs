@@ -28,6 +28,13 @@
 //! | `bulks_open` | ZSET | ids of those that run or pause, at most 100 | bulk_start | bulk_step (done), bulk_switch (abort) |
 //! | `removed` | STREAM | every letter discarded or evicted, with who and why | discard, eviction | capped near 10,000 |
 //! | `stats` | HASH | day\|kind\|outcome → jobs | every verb | sweep, after 35 days |
+//! | `pace:<minute>` | STRING | nine 64-bit counters of all lanes: started, wait ms, ended, run ms, done, enqueued, failed, snoozed, dead | enqueue, finish, claim | expires 125 minutes after its last write |
+//! | `pace:<minute>:<lane>` | STRING | the same of one lane; only for lanes in which something happened | as `pace:<minute>` | as `pace:<minute>` |
+//! | `pace_hour:<hour>` | STRING | the same of all lanes in one hour | as `pace:<minute>` | expires 36 days after its last write |
+//! | `ended` | LIST | jobs that came to an end, an element per turn, newest left: number of its last job, then their lines | finish, claim (poison), discard, eviction, bulk_step | each write takes elements off that are older than 10,000 jobs |
+//! | `ended_count` | STRING | jobs that ever came to an end | as `ended` | never, one number |
+//! | `workers` | ZSET | worker → its last sign of life, ms | a worker's beat, every 5 s | its orderly stop; another's beat, after 60 s |
+//! | `worker_facts` | HASH | worker → what it says about itself, as JSON | as `workers` | as `workers` |
 //! | `wake` | LIST | wake-ups for idle workers | every verb that makes work startable | a claim that finds nothing; capped at 16 |
 
 /// Builds the names. The table above says what each holds.
