@@ -17,6 +17,8 @@ use crate::{
 
 /// Most ids read per step: Redis answers each command in a millisecond or so.
 const STEP: usize = 500;
+/// The same where ids tell their lanes, so that few of the envelopes are read.
+const TELLING_STEP: usize = 4 * STEP;
 /// How long a page looks. Then it answers with what it has, and where to go on.
 const LOOKING: Duration = Duration::from_millis(60);
 
@@ -105,12 +107,16 @@ impl<'a> Wanted<'a> {
     }
 
     /// How many ids to read for so many entries: one more, to know whether there is more, or a full step when most will
-    /// turn out not to be wanted.
-    fn step(&self, missing: usize) -> usize {
+    /// turn out not to be wanted; more where the ids tell that already.
+    fn step(&self, delayed: bool, missing: usize) -> usize {
         let JobFilter { lane, state, kind, subject, error, trace, priority } = self.filter;
         let by_place = *state == Some(JobState::Ready) || (lane.is_none() && priority.is_none());
         let looks_inside = kind.is_some() || subject.is_some() || error.is_some() || trace.is_some();
-        if by_place && !looks_inside { (missing + 1).min(STEP) } else { STEP }
+        match (by_place, looks_inside) {
+            (true, false) => (missing + 1).min(STEP),
+            (false, _) if delayed && lane.is_some() => TELLING_STEP,
+            _ => STEP,
+        }
     }
 
     fn source(&self, source: &Source) -> bool {
@@ -153,7 +159,8 @@ impl Queue {
         let limit = page.limit.max(1);
         let mut items = Vec::new();
         loop {
-            let found = self.read_ids(take(&mut left, wanted.step(limit - items.len()))).await?;
+            let delayed = left.front().is_some_and(|next| next.source == Source::Delayed);
+            let found = self.read_ids(take(&mut left, wanted.step(delayed, limit - items.len()))).await?;
             let ends_at = found.last().map(|found| found.next.clone());
             for (next, job) in self.look(&wanted, found).await? {
                 items.push(job);
