@@ -1,0 +1,201 @@
+//! Dead letters at the command line: groups, edits, assignees, and operations on many.
+#![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+
+mod private_redis;
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use mlc_flow::{PullCompany, PullStep};
+use mlc_model::{ConnectionId, Fault, FlowId, RecordKey};
+use mlc_producer::Rooms;
+use mlc_queue::{Order, Outcome, Registry, Workers, WorkersConfig};
+use mlc_runtime::{metrics::Metrics, readiness::Readiness, shutdown::Shutdown};
+use private_redis::{PrivateRedis, assert_fails, stderr, stdout};
+use serde_json::{Value, json};
+
+/// An order to pull company `n`, that has no name.
+fn pull(n: i64) -> Order {
+    let step = PullStep::Write {
+        vendor: RecordKey::from_text(&format!("EPIC06:VEND:{n}")),
+        values: [(mlc_model::SharedField::Name, "Lena Berg Garage".to_owned())].into(),
+        read_at: DateTime::<Utc>::UNIX_EPOCH,
+        seen: mlc_model::Fingerprint([7; 16]),
+    };
+    let id = |name| ConnectionId::parse(name).unwrap();
+    let flow = FlowId::parse("adobe_to_epicor::companies").unwrap();
+    Order::of(&PullCompany { flow, from: id("shop-main"), to: id("epicor-main"), company_id: n, step }).unwrap()
+}
+
+/// `n` dead letters; returns their ids, oldest first.
+async fn dead(rooms: &Rooms, n: i64) -> Vec<String> {
+    let orders: Vec<Order> = (0..n).map(pull).collect();
+    rooms.queue.enqueue(&orders).await.unwrap();
+    let registry = Registry::new().on::<PullCompany, _, _>(|job, _| async move {
+        let field = if job.company_id % 2 == 0 { "name" } else { "email" };
+        let reason = format!("company {} lacks it", job.company_id);
+        Outcome::Failed(Fault::rejected_field("company_to_vendor", field, reason))
+    });
+    let stop = Shutdown::new();
+    let config = WorkersConfig { name: "w".to_owned(), concurrency: 1, shutdown_deadline: Duration::from_secs(5) };
+    let (waiting, queue) = (stop.waiting(), rooms.queue.clone());
+    let worker = tokio::spawn(Workers::run(queue, registry, config, waiting, Metrics::new(), Readiness::default()));
+    let started = Instant::now();
+    while rooms.queue.lanes().await.unwrap().iter().map(|lane| lane.dead).sum::<u64>() < n as u64 {
+        assert!(started.elapsed() < Duration::from_secs(20), "they do not die");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stop.trigger();
+    worker.await.unwrap().unwrap();
+    orders.iter().map(|order| order.id().to_string()).collect()
+}
+
+async fn actions(rooms: &Rooms) -> Vec<String> {
+    let entries = rooms.ledger.audit_actions(100).await.unwrap();
+    entries.into_iter().rev().map(|entry| format!("{} {}", entry.action.who, entry.action.what)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_letters_are_replayed_and_discarded_as_operations_that_are_recorded() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    dead(&rooms, 40).await;
+    let groups = redis.json(0, &["dead-letters", "groups"]);
+    assert_eq!((&groups["items"][0]["letters"], groups["items"].as_array().unwrap().len()), (&20.into(), 2));
+
+    let terms = r#"lane=epicor-main kind=pull_company fault=rejected error~"company 1" subject~company"#;
+    let replayed = redis.json(0, &["dead-letters", "replay", "--where", terms, "--rate", "500/s"]);
+    let bulk = &replayed["bulk"];
+    assert_eq!((&bulk["acted"], &bulk["matched"], &bulk["state"]), (&11.into(), &11.into(), &"done".into()));
+    let id = bulk["id"].as_str().unwrap();
+    let shown = stdout(&redis.run(&["bulk", "show", id]));
+    assert!(shown.contains("11 of 11") && shown.contains("company 1"), "{shown}");
+    assert_fails(&redis.run(&["bulk", "abort", id]), 1, &["done"]);
+    assert_fails(&redis.run(&["bulk", "pause", "nope"]), 3, &["nope"]);
+
+    let slow = redis.json(0, &["dead-letters", "replay", "--all", "--rate", "1/h", "--no-wait"]);
+    let slow = slow["bulk"]["id"].as_str().unwrap();
+    assert_eq!(redis.json(0, &["bulk", "pause", slow])["bulk"]["state"], "paused");
+    assert_eq!(redis.json(0, &["bulk", "resume", slow])["bulk"]["state"], "running");
+    assert_eq!(redis.json(0, &["bulk", "abort", slow])["bulk"]["state"], "aborted");
+
+    let discarded = redis.json(0, &["dead-letters", "discard", "--all", "--reason", "closed"]);
+    assert_eq!((&discarded["bulk"]["acted"], &discarded["bulk"]["reason"]), (&29.into(), &"closed".into()));
+    assert_eq!(redis.json(0, &["bulk", "list"])["items"].as_array().unwrap().len(), 3);
+    assert_fails(&redis.run(&["dead-letters", "replay", "--all"]), 3, &["no dead letter matches"]);
+    let words = ["start_bulk", "start_bulk", "pause_bulk", "resume_bulk", "abort_bulk", "start_bulk"];
+    assert_eq!(actions(&rooms).await, words.map(|word| format!("lena {word}")));
+    let told = format!("{:?}", rooms.ledger.audit_actions(10).await.unwrap());
+    assert!(told.contains("replay 11 letters, 500 per second") && told.contains("discard 29 letters"), "{told}");
+    assert!(!told.contains("company 1"), "what was searched for may be a name: {told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_producer_carries_out_what_was_started_and_ends_in_the_middle_of_it() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    dead(&rooms, 30).await;
+    let started = redis.json(0, &["dead-letters", "replay", "--all", "--rate", "20/s", "--no-wait"]);
+    let id = mlc_queue::BulkId::parse(started["bulk"]["id"].as_str().unwrap()).unwrap();
+    let mut acted = 0;
+    // Two that take turns: the second goes on where the first was stopped.
+    for until in [10, 30] {
+        let mut producer = redis.command(&["produce"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while acted < until {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{acted} after {:?}", begun.elapsed());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            acted = rooms.queue.bulk(&id).await.unwrap().unwrap().acted;
+        }
+        let pid = producer.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(producer.wait().unwrap().success());
+        acted = rooms.queue.bulk(&id).await.unwrap().unwrap().acted;
+    }
+    let replayed = rooms.queue.stats().await.unwrap().total("replayed");
+    assert_eq!((acted, replayed), (30, 30));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_shows_what_changes_and_the_audit_keeps_values_sealed() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let id = &dead(&rooms, 1).await[0];
+    let file = redis.settings_file().with_file_name("payload.json");
+    let from = file.to_str().unwrap();
+    let mut payload: Value = redis.json(0, &["dead-letters", "show", id, "--payload"])["payload"].clone();
+    let write = |payload: &Value| std::fs::write(&file, payload.to_string()).unwrap();
+    write(&payload);
+    assert_fails(&redis.run(&["dead-letters", "edit", id, "--from", from]), 2, &["same as before"]);
+    payload["company_id"] = json!(8);
+    write(&payload);
+    assert_fails(&redis.run(&["dead-letters", "edit", id, "--from", from]), 2, &["another job"]);
+    std::fs::write(&file, "{\"flow\": Lena}").unwrap();
+    let output = redis.run(&["dead-letters", "edit", id, "--from", from]);
+    assert_fails(&output, 2, &["line 1, column"]);
+    assert!(!stderr(&output).contains("Lena"));
+    payload["company_id"] = json!(0);
+    payload["step"]["write"]["values"]["name"] = json!("Otto Berg Garage");
+    write(&payload);
+    let dry = redis.json(0, &["dead-letters", "edit", id, "--from", from, "--dry-run"]);
+    assert_eq!((&dry["edited"], &dry["changes"][0]["before"]), (&false.into(), &"Lena Berg Garage".into()));
+    let output = redis.run(&["dead-letters", "edit", id, "--from", from]);
+    let told = stdout(&output);
+    assert!(output.status.success() && told.contains("step.write.values.name"), "{told} {}", stderr(&output));
+    assert!(told.contains("- \"Lena Berg Garage\"") && told.contains("+ \"Otto Berg Garage\""), "{told}");
+    assert_eq!(redis.json(0, &["dead-letters", "show", id, "--payload"])["payload"], payload);
+    assert!(stdout(&redis.run(&["dead-letters", "show", id])).contains("by lena"));
+
+    let entries = rooms.ledger.audit_actions(100).await.unwrap();
+    let edit = &entries.iter().find(|entry| entry.action.what == "edit_dead_letter").unwrap().action;
+    assert_eq!((edit.subject.as_str(), edit.before.as_deref()), (id.as_str(), Some("1 field")));
+    assert_eq!(edit.after.as_deref(), Some("edited: step.write.values.name"));
+    assert!(edit.sealed.is_some() && !format!("{entries:?}").contains("Berg"));
+
+    // An editor, too: this one puts another name in.
+    let editor = "sed -i s/Otto/Olga/";
+    let mut command = redis.command(&["dead-letters", "edit", id]);
+    let output = command.env_remove("VISUAL").env("EDITOR", editor).stdin(Stdio::null()).output().unwrap();
+    assert!(stdout(&output).contains("Olga Berg Garage"), "{}", stderr(&output));
+    let mut command = redis.command(&["dead-letters", "edit", id]);
+    let output = command.env_remove("VISUAL").env("EDITOR", "false").stdin(Stdio::null()).output().unwrap();
+    assert_fails(&output, 1, &["nothing was done"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_or_a_cause_is_given_to_somebody() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let id = &dead(&rooms, 2).await[0];
+    assert_eq!(
+        redis.json(0, &["dead-letters", "assign", id, "--to", "otto", "--note", "Mrs Berg asks"])["triage"]["assignee"],
+        "otto"
+    );
+    redis.json(0, &["dead-letters", "assign", id, "--to", "lena"]);
+    let shown = stdout(&redis.run(&["dead-letters", "show", id]));
+    assert!(shown.contains("lena") && shown.contains("Mrs Berg asks"), "what is not said stays: {shown}");
+    let mine = redis.json(0, &["dead-letters", "list", "--assignee", "lena"]);
+    assert_eq!(mine["items"].as_array().unwrap().len(), 1);
+    let cause = redis.json(0, &["dead-letters", "groups"])["items"][1]["hash"].clone();
+    redis.json(0, &["dead-letters", "assign", "--cause", cause.as_str().unwrap(), "--to", "otto"]);
+    assert_eq!(redis.json(0, &["dead-letters", "groups"])["items"][1]["triage"]["assignee"], "otto");
+    assert_fails(&redis.run(&["dead-letters", "assign", "nope", "--to", "x"]), 3, &["nope"]);
+    assert_fails(&redis.run(&["dead-letters", "assign", "--cause", "nope", "--to", "x"]), 3, &["groups"]);
+    let told = format!("{:?}", rooms.ledger.audit_actions(10).await.unwrap());
+    assert!(told.contains("looked after by otto, with a new note") && !told.contains("Berg"), "{told}");
+}
+
+#[test]
+fn what_is_chosen_must_be_clear() {
+    let redis = PrivateRedis::start();
+    assert_fails(&redis.run(&["dead-letters", "replay", "x", "--all"]), 2, &["only one"]);
+    assert_fails(&redis.run(&["dead-letters", "replay", "--all", "--kind", "x"]), 2, &["only one"]);
+    let twice = ["dead-letters", "list", "--kind", "x", "--where", "kind=y"];
+    assert_fails(&redis.run(&twice), 2, &["kind"]);
+    let wrong = redis.run(&["dead-letters", "list", "--where", "colour=red"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("colour=red") && stderr(&wrong).contains("subject~"), "{}", stderr(&wrong));
+}
