@@ -6,7 +6,7 @@
 #[path = "../tests/support/mod.rs"]
 #[allow(dead_code, reason = "shared with the conformance suite, which uses all of it")]
 #[allow(unreachable_pub, reason = "shared with the conformance suite")]
-mod support;
+pub(crate) mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

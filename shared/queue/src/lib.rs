@@ -19,6 +19,8 @@ mod store;
 mod verb;
 
 #[cfg(test)]
+mod bulk_walk;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 extern crate self as mlc_queue;

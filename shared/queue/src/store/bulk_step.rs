@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use redis::Value;
+use redis::{Cmd, Value};
 use tracing::{info, warn};
 
 use super::{
@@ -44,17 +44,29 @@ impl Queue {
 
     /// `None` when it is over.
     async fn advance(&self, bulk: &Bulk) -> Result<Option<Duration>, QueueError> {
+        match self.prepare_step(bulk).await? {
+            Prepared::Step(command) => self.send_step(bulk, &command).await,
+            Prepared::Wait(wait) => Ok(Some(wait)),
+        }
+    }
+
+    /// Looks along the shelf from the operation's cursor and decides. Changes nothing.
+    pub(crate) async fn prepare_step(&self, bulk: &Bulk) -> Result<Prepared, QueueError> {
         let may = match self.allowance(bulk) {
             Allowance::Letters(n) => n,
-            Allowance::Wait(wait) => return Ok(Some(wait)),
+            Allowance::Wait(wait) => return Ok(Prepared::Wait(wait)),
         };
         let after = match bulk.cursor.as_str() {
             "" => None,
             cursor => Some(Spot::parse(cursor)?),
         };
         let stretch = self.stretch(&bulk.filter, Way::OldestFirst, after.as_ref(), may).await?;
-        let command = self.step_command(bulk, &stretch);
-        let mut parts = answer::array(BULK_STEP.call(&mut self.connection(), &command).await?)?.into_iter();
+        Ok(Prepared::Step(self.step_command(bulk, &stretch)))
+    }
+
+    /// `None` when it is over.
+    pub(crate) async fn send_step(&self, bulk: &Bulk, command: &Cmd) -> Result<Option<Duration>, QueueError> {
+        let mut parts = answer::array(BULK_STEP.call(&mut self.connection(), command).await?)?.into_iter();
         let state = answer::text(parts.next().unwrap_or(Value::Nil))?;
         let wait = u64::try_from(answer::int(&parts.next().unwrap_or(Value::Nil))?).unwrap_or(0);
         match state.as_str() {
@@ -87,7 +99,7 @@ impl Queue {
         Allowance::Wait(Duration::from_secs_f64(((1.0 - tokens) / rate).clamp(0.001, 3600.0)))
     }
 
-    fn step_command(&self, bulk: &Bulk, stretch: &Stretch) -> redis::Cmd {
+    fn step_command(&self, bulk: &Bulk, stretch: &Stretch) -> Cmd {
         let start = bulk.cursor.clone();
         let end = stretch.last.as_ref().map(Spot::to_string).unwrap_or_else(|| start.clone());
         let chosen: Vec<&Seen> = stretch.seen.iter().filter(|seen| bulk.filter.admits(seen)).collect();
@@ -117,5 +129,13 @@ impl Queue {
 
 enum Allowance {
     Letters(usize),
+    Wait(Duration),
+}
+
+/// What to do for an operation now.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    Step(Cmd),
+    /// The rate allows nothing yet.
     Wait(Duration),
 }

@@ -1,7 +1,7 @@
 //! One file per group of verbs: what is sent to the scripts, what comes back.
 
 mod bulk;
-mod bulk_step;
+pub(crate) mod bulk_step;
 mod dead_letters;
 mod edit;
 pub(crate) mod ended;
