@@ -155,6 +155,11 @@ async fn an_edit_shows_what_changes_and_the_audit_keeps_values_sealed() {
     assert_eq!(edit.after.as_deref(), Some("edited: step.write.values.name"));
     assert!(edit.sealed.is_some() && !format!("{entries:?}").contains("Berg"));
 
+    let people = redis.json(0, &["audit", "people", "--what", "edit", "--values"]);
+    assert_eq!(people["items"][0]["changes"][0]["after"], "Otto Berg Garage");
+    assert!(!redis.json(0, &["audit", "people", "--what", "edit"]).to_string().contains("Berg"));
+    assert_eq!(actions(&rooms).await.last().unwrap(), "lena view_edits");
+
     // An editor, too: this one puts another name in.
     let editor = "sed -i s/Otto/Olga/";
     let mut command = redis.command(&["dead-letters", "edit", id]);

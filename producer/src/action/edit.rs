@@ -3,8 +3,11 @@
 //! The audit names the fields that changed. What stood in them before and after may be personal data: it is sealed, and only
 //! those who may see payloads see it again.
 
+use std::fmt;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use mlc_flow::check_edit;
+use mlc_ledger::PersonAction;
 use mlc_model::JobId;
 use mlc_queue::{DeadLetter, Editable, Edited};
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,18 @@ pub(crate) struct FieldChange {
     pub(crate) before: Option<Value>,
     /// What stands there now; `None` = nothing does.
     pub(crate) after: Option<Value>,
+}
+
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        for (sign, value) in [("-", &self.before), ("+", &self.after)] {
+            if let Some(value) = value {
+                write!(f, "\n  {sign} {value}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A dead letter whose payload was opened.
@@ -100,9 +115,11 @@ pub(crate) async fn edit(rooms: &Rooms, opened: &Opened, after: &Value) -> Resul
     })
 }
 
-/// The changes of an edit that the audit keeps sealed; `None` when they cannot be opened. `subject` is the action's.
-pub(crate) fn unseal(rooms: &Rooms, subject: &str, sealed: &str) -> Option<Vec<FieldChange>> {
-    let plain = rooms.sealer.open(&context(subject), &STANDARD.decode(sealed).ok()?).ok()?;
+/// The changes of an edit that the audit keeps sealed; `None` for another action, and when no key opens them. That somebody
+/// looked must be recorded by the caller.
+pub(crate) fn unseal(rooms: &Rooms, action: &PersonAction) -> Option<Vec<FieldChange>> {
+    let sealed = STANDARD.decode(action.sealed.as_deref()?).ok()?;
+    let plain = rooms.sealer.open(&context(&action.subject), &sealed).ok()?;
     serde_json::from_slice(&plain).ok()
 }
 

@@ -1,14 +1,18 @@
 //! `mlc audit`: who or what changed something, and when.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use mlc_ledger::{ActionFilter, AuditEntry, Past};
+use mlc_ledger::{ActionEntry, ActionFilter, AuditEntry, Past};
 use mlc_model::{RecordKey, WindowId};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Caller, limit, sync::since};
 use crate::{
     Exit, Failure, Rooms,
+    action::edit::{self, FieldChange},
     output::{Output, instant, or_dash},
 };
 
@@ -49,6 +53,9 @@ pub(crate) enum Audit {
         /// Go on after this place: `next` of an earlier answer.
         #[arg(long, value_name = "PLACE")]
         after: Option<String>,
+        /// Open what edits of dead letters changed too. It is business data; that you looked is recorded.
+        #[arg(long)]
+        values: bool,
         /// Most entries to list.
         #[arg(long, default_value = "50", value_parser = limit)]
         limit: usize,
@@ -80,8 +87,8 @@ pub(crate) async fn run(command: Audit, caller: &Caller) -> Result<Exit, Failure
             }
             Ok(Exit::Done)
         }
-        Audit::People { who, what, subject, after, limit } => {
-            people(ActionFilter { who, what, subject }, after, limit, &rooms, output).await
+        Audit::People { who, what, subject, after, values, limit } => {
+            people(ActionFilter { who, what, subject }, after, values, limit, &rooms, output).await
         }
     }
 }
@@ -172,9 +179,19 @@ async fn record_at(flow: &str, key: &str, at: DateTime<Utc>, rooms: &Rooms, outp
     Ok(Exit::Done)
 }
 
+/// An action with what it changed, where that was asked for.
+#[derive(Serialize)]
+struct Item<'a> {
+    #[serde(flatten)]
+    entry: &'a ActionEntry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<&'a [FieldChange]>,
+}
+
 async fn people(
     filter: ActionFilter,
     mut after: Option<String>,
+    values: bool,
     limit: usize,
     rooms: &Rooms,
     output: Output,
@@ -189,7 +206,16 @@ async fn people(
             break;
         }
     }
-    output.json(&json!({ "items": entries, "next": after }))?;
+    let open = |entry: &ActionEntry| values.then(|| edit::unseal(rooms, &entry.action)).flatten();
+    let opened: Vec<Option<Vec<FieldChange>>> = entries.iter().map(open).collect();
+    if opened.iter().any(Option::is_some) {
+        let subjects = entries.iter().zip(&opened).filter(|(_, opened)| opened.is_some());
+        let subjects: BTreeSet<&str> = subjects.map(|(entry, _)| entry.action.subject.as_str()).take(20).collect();
+        let subjects: Vec<&str> = subjects.into_iter().collect();
+        rooms.record("view_edits", subjects.join(" "), None, None).await?;
+    }
+    let items = entries.iter().zip(&opened).map(|(entry, changes)| Item { entry, changes: changes.as_deref() });
+    output.json(&json!({ "items": items.collect::<Vec<_>>(), "next": after }))?;
     if entries.is_empty() {
         let everything = filter == ActionFilter::default();
         output.line(if everything { "Nobody has done anything yet." } else { "Nobody has done this." })?;
@@ -206,6 +232,12 @@ async fn people(
         ]
     });
     output.table(["AT", "WHO", "WHAT", "SUBJECT", "BEFORE", "AFTER"], rows.collect())?;
+    for (entry, changes) in entries.iter().zip(&opened) {
+        if let Some(changes) = changes {
+            output.line(format!("\n{} {}", instant(entry.action.at), entry.action.subject))?;
+            changes.iter().try_for_each(|change| output.line(change.to_string()))?;
+        }
+    }
     if let Some(after) = after {
         output.line(format!("There are more: --after {after}"))?;
     }

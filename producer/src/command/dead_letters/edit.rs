@@ -67,15 +67,7 @@ fn answer(job: &JobId, changes: &[FieldChange], edited: bool, output: Output) ->
 }
 
 fn show(changes: &[FieldChange], output: Output) -> Result<(), Failure> {
-    for FieldChange { path, before, after } in changes {
-        output.line(path)?;
-        for (sign, value) in [("-", before), ("+", after)] {
-            if let Some(value) = value {
-                output.line(format!("  {sign} {value}"))?;
-            }
-        }
-    }
-    Ok(())
+    changes.iter().try_for_each(|change| output.line(change.to_string()))
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
