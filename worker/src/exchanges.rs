@@ -90,12 +90,14 @@ impl Told {
 
     /// A record that the target did not take: what counts is the call that it refused, which may have been a look or a draft.
     fn refused(self, fault: &Fault) -> Self {
-        let is_the_refused = self.operation == fault.operation && self.status == fault.status;
+        // An entry of a batch is refused without a status of its own.
+        let is_the_refused =
+            self.operation == fault.operation && (fault.status.is_none() || self.status == fault.status);
         match (is_the_refused, self.answered) {
             (true, Some(answered)) => Self { answered: Some(answered), ..self },
             (is_the_refused, _) => Self {
                 operation: fault.operation.to_string(),
-                status: fault.status,
+                status: fault.status.or(self.status.filter(|_| is_the_refused)),
                 sent: self.sent.filter(|_| is_the_refused),
                 answered: Some(json!({ "code": fault.code, "field": fault.field, "message": fault.message })),
             },

@@ -7,14 +7,24 @@ use serde_json::Value;
 
 /// Longest part as JSON, in bytes. Longer ones are cut, visibly.
 const PART_LIMIT: usize = 8 * 1024;
-/// Longest text, and most entries of a list, inside a part that has to be cut, at first; halved until it fits.
-const CUT_TEXT: usize = 2_048;
-const CUT_LIST: usize = 64;
+/// How a part that is too long is cut, from gently to hard, until it fits: longest text, most entries of a list, deepest nesting. What
+/// stands at the top tells most, such as ids and totals, so it goes last.
+const CUTS: [(usize, usize, usize); 10] = [
+    (2_048, 200, 12),
+    (1_024, 64, 12),
+    (512, 32, 8),
+    (256, 16, 6),
+    (128, 8, 5),
+    (64, 4, 4),
+    (64, 2, 3),
+    (64, 1, 3),
+    (64, 0, 2),
+    (32, 0, 1),
+];
+/// Most fields of an object that is cut.
+const CUT_FIELDS: usize = 300;
 /// Key of what tells that entries of an object or a list were left out.
 const CUT: &str = "…";
-/// Deepest nesting that is kept when a part has to be cut.
-const CUT_DEPTH: usize = 12;
-
 /// The last exchange about one record. It holds personal data: it is stored sealed only, and shown to operators only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
@@ -82,19 +92,18 @@ fn context(flow: &FlowId, key: &RecordKey) -> Vec<u8> {
     format!("exchange:{flow}:{key}").into_bytes()
 }
 
-/// Cuts texts and lists until the whole is short enough; what was left out is told where it stood.
+/// Cuts until the whole is short enough; what was left out is told where it stood. Empty fields go first: they tell least, and the answers
+/// of business systems are full of them.
 fn shorten(value: &mut Value) {
-    let (mut text, mut list) = (CUT_TEXT, CUT_LIST);
-    while size(value) > PART_LIMIT {
-        cut(value, text, list, CUT_DEPTH);
-        if text <= 16 {
-            // Thousands of short entries at many levels: the beginning of its text is all that can be told.
-            if size(value) > PART_LIMIT {
-                *value = Value::String(cut_text(&value.to_string(), PART_LIMIT / 2));
-            }
+    for (text, list, depth) in CUTS {
+        if size(value) <= PART_LIMIT {
             return;
         }
-        (text, list) = (text / 2, (list / 2).max(1));
+        cut(value, text, list, depth);
+    }
+    if size(value) > PART_LIMIT {
+        // Thousands of fields side by side: the beginning of its text is all that can be told.
+        *value = Value::String(cut_text(&value.to_string(), PART_LIMIT / 4));
     }
 }
 
@@ -107,7 +116,11 @@ fn cut(value: &mut Value, text: usize, list: usize, depth: usize) {
         Value::String(long) if long.len() > text => *long = cut_text(long, text),
         Value::Array(_) | Value::Object(_) if depth == 0 => *value = Value::String(CUT.to_owned()),
         Value::Array(entries) => {
-            let left_out = entries.len().saturating_sub(list);
+            let told = entries.last().and_then(Value::as_str).and_then(left_out_of);
+            if told.is_some() {
+                entries.pop();
+            }
+            let left_out = entries.len().saturating_sub(list) + told.unwrap_or(0);
             entries.truncate(list);
             entries.iter_mut().for_each(|entry| cut(entry, text, list, depth - 1));
             if left_out > 0 {
@@ -115,26 +128,40 @@ fn cut(value: &mut Value, text: usize, list: usize, depth: usize) {
             }
         }
         Value::Object(fields) => {
-            // Objects are told apart by their fields: four times as many of them stay.
-            let left_out: Vec<String> = fields.keys().skip(list * 4).cloned().collect();
-            for name in &left_out {
-                fields.remove(name);
+            let before = fields.len();
+            let told = fields.get(CUT).and_then(Value::as_str).and_then(|told| told.split(' ').next()?.parse().ok());
+            fields.retain(|name, field| !field.is_null() && name != CUT);
+            for name in fields.keys().skip(CUT_FIELDS).cloned().collect::<Vec<_>>() {
+                fields.remove(&name);
             }
+            // A marker of an earlier, gentler cut counts itself too.
+            let left_out = before - fields.len() + told.map_or(0, |told: usize| told.saturating_sub(1));
             fields.values_mut().for_each(|field| cut(field, text, list, depth - 1));
-            if !left_out.is_empty() {
-                fields.insert(CUT.to_owned(), Value::String(format!("{} more", left_out.len())));
+            if left_out > 0 {
+                fields.insert(CUT.to_owned(), Value::String(format!("{left_out} more")));
             }
         }
         _ => {}
     }
 }
 
+/// How many entries the end of a list says that an earlier cut left out.
+fn left_out_of(end: &str) -> Option<usize> {
+    end.strip_prefix(CUT)?.strip_suffix(" more")?.trim().parse().ok()
+}
+
 fn cut_text(text: &str, bytes: usize) -> String {
+    // An earlier, gentler cut has told how long it was.
+    let told = text
+        .strip_suffix(" bytes)")
+        .and_then(|rest| rest.rsplit_once(CUT))
+        .and_then(|(text, length)| Some((text, length.strip_prefix(" (")?.parse::<usize>().ok()?)));
+    let (text, length) = told.unwrap_or((text, text.len()));
     let mut end = bytes.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{CUT} ({} bytes)", &text[..end], text.len())
+    format!("{}{CUT} ({length} bytes)", &text[..end])
 }
 
 #[cfg(test)]
@@ -199,6 +226,28 @@ mod tests {
             assert!(size(&value) <= PART_LIMIT, "{}", size(&value));
             assert!(value.to_string().contains(CUT), "{value}");
         }
+        assert_eq!(cut_text(&cut_text(&"x".repeat(900), 200), 10), "xxxxxxxxxx… (900 bytes)");
+    }
+
+    #[test]
+    fn what_stands_at_the_top_of_a_long_answer_outlives_its_lines() {
+        let line =
+            |number: usize| json!({"sku": format!("P-{number}"), "parent": {"name": "z".repeat(300)}, "empty": null});
+        let fields = (0..90).map(|number| (format!("field_{number}"), json!("some text")));
+        let mut order: serde_json::Map<String, Value> = fields.collect();
+        order.insert("entity_id".to_owned(), json!(7));
+        order.insert("items".to_owned(), (0..250).map(line).collect());
+        order.insert("nothing".to_owned(), Value::Null);
+        let mut value = Value::Object(order);
+        shorten(&mut value);
+        assert!(size(&value) <= PART_LIMIT);
+        assert_eq!(
+            (&value["entity_id"], &value["field_89"], &value[CUT]),
+            (&json!(7), &json!("some text"), &json!("1 more"))
+        );
+        let lines = value["items"].as_array().unwrap();
+        let told = left_out_of(lines.last().unwrap().as_str().unwrap()).unwrap();
+        assert_eq!((told + lines.len() - 1, &lines[0]["sku"]), (250, &json!("P-0")));
     }
 
     fn inner_text() -> String {
