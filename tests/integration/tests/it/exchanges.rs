@@ -85,7 +85,7 @@ async fn a_refused_record_shows_what_the_target_said() {
     house.sync(VENDORS).await.unwrap();
     let kept = exchange(&house, VENDORS, &format!("EPIC06:VEND:{number}")).await;
     assert_eq!(kept.target_id, None);
-    assert_eq!((kept.operation.as_str(), kept.status), ("companies.batch_upsert", Some(400)));
+    assert_eq!((kept.operation.as_str(), kept.status), ("companies.batch_upsert", Some(207)));
     let answered = kept.answered.unwrap().to_string();
     assert!(answered.contains("epicor_terms") && answered.contains("PROPERTY_DOESNT_EXIST"), "{answered}");
     assert_eq!(kept.sent.unwrap()["properties"]["epicor_terms"].as_str().map(str::is_empty), Some(false));
