@@ -2,16 +2,22 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use mlc_accounts::Role;
 use mlc_ledger::{ActionEntry, ActionFilter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::console::{
-    call::Call,
-    components::{empty, facts, next_page, or_dash, segment, table, text, time},
-    error::ConsoleError,
-    reply::View,
-    route::Route,
+use crate::{
+    action::edit::{FieldChange, unseal},
+    console::{
+        call::Call,
+        components::{empty, facts, live, next_page, or_dash, segment, table, text, time},
+        error::ConsoleError,
+        json_text::json_text,
+        reply::{Entry, View},
+        route::Route,
+    },
 };
 
 /// Most actions per page.
@@ -63,12 +69,64 @@ struct ActionRow {
     before: Option<String>,
     /// State after, where there is one.
     after: Option<String>,
+    /// Whether its page has more to tell to operators.
+    has_more: bool,
+}
+
+/// One action with what its page tells beside it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct ActionPage {
+    /// The action.
+    action: ActionRow,
+    /// What changed in words that may be personal data.
+    changes: Changes,
+}
+
+/// What changed in words that may be personal data, such as fields of a payload.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum Changes {
+    /// There is nothing more to tell.
+    None,
+    /// Hidden for the role of whoever asks.
+    Hidden,
+    /// It was not asked for.
+    Closed,
+    /// No key of the vault opens it.
+    Unreadable,
+    /// Field by field.
+    Open {
+        /// The fields that changed.
+        fields: Vec<ChangedField>,
+    },
+}
+
+/// One field that changed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct ChangedField {
+    /// Where it stands, such as `records[0].vendor.name`.
+    path: String,
+    /// What stood there; `null` = nothing did.
+    before: Option<Value>,
+    /// What stands there now; `null` = nothing does.
+    after: Option<Value>,
+}
+
+/// What to show of one action.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+struct OneQuery {
+    /// `1` opens what may be personal data, for operators; that is recorded.
+    content: Option<u8>,
 }
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::show("/audit", "What people did, newest first", list).asks::<Query>().answers::<Actions>(),
-        Route::show("/audit/{id}", "One action of a person", one).answers::<ActionRow>(),
+        Route::show("/audit/{id}", "One action of a person", one)
+            .asks::<OneQuery>()
+            .answers::<ActionPage>()
+            .audited("open_action"),
     ]
 }
 
@@ -102,15 +160,34 @@ async fn one(call: Call) -> Result<View, ConsoleError> {
         mlc_ledger::LedgerError::NoSuchPlace => gone(),
         other => other.into(),
     })?;
-    let row = ActionRow::from(found.ok_or_else(gone)?);
-    let now = call.now;
-    Ok(View::new("/audit", format!("{} by {}", row.what, row.who), row, move |row, _viewer| one_page(row, now)))
+    let found = found.ok_or_else(gone)?;
+    let query: OneQuery = call.query()?;
+    let changes = changes_of(&call, &found, query.content == Some(1));
+    let opened = matches!(changes, Changes::Open { .. });
+    let page = ActionPage { action: ActionRow::from(found), changes };
+    let (now, id) = (call.now, page.action.id.clone());
+    let title = format!("{} by {}", page.action.what, page.action.who);
+    let view = View::new("/audit", title, page, move |page, _viewer| one_page(page, now));
+    Ok(if opened { view.recorded(Entry::about(format!("action {id}"))) } else { view })
+}
+
+fn changes_of(call: &Call, entry: &ActionEntry, content: bool) -> Changes {
+    let Some(sealed) = &entry.action.sealed else { return Changes::None };
+    if !call.viewer.may(Role::Operator) {
+        return Changes::Hidden;
+    }
+    if !content {
+        return Changes::Closed;
+    }
+    let field = |change: FieldChange| ChangedField { path: change.path, before: change.before, after: change.after };
+    unseal(&call.rooms, &entry.action.subject, sealed)
+        .map_or(Changes::Unreadable, |changes| Changes::Open { fields: changes.into_iter().map(field).collect() })
 }
 
 impl From<ActionEntry> for ActionRow {
     fn from(ActionEntry { id, action }: ActionEntry) -> Self {
-        let (who, what, subject) = (action.who, action.what, action.subject);
-        Self { id, at: action.at, who, what, subject, before: action.before, after: action.after }
+        let (who, what, subject, has_more) = (action.who, action.what, action.subject, action.sealed.is_some());
+        Self { id, at: action.at, who, what, subject, before: action.before, after: action.after, has_more }
     }
 }
 
@@ -128,15 +205,17 @@ fn list_page(actions: &Actions, query: &Query, raw: &str, now: DateTime<Utc>) ->
             (field("To what", "subject", query.subject.as_deref()))
             button type="submit" { "Show these actions" }
         }
-        @if actions.items.is_empty() {
-            (empty(match actions.next {
-                Some(_) => "None among those looked at so far.",
-                None => "Nobody has done this.",
-            }))
-        } @else {
-            (table("What people did", &["When", "Who", "What", "To what", "Before", "After"], rows(actions, now)))
-        }
-        (next_page("/audit", raw, actions.next.as_deref()))
+        (live("audit-actions", "audit", html! {
+            @if actions.items.is_empty() {
+                (empty(match actions.next {
+                    Some(_) => "None among those looked at so far.",
+                    None => "Nobody has done this.",
+                }))
+            } @else {
+                (table("What people did", &["When", "Who", "What", "To what", "Before", "After"], rows(actions, now)))
+            }
+            (next_page("/audit", raw, actions.next.as_deref()))
+        }))
     }
 }
 
@@ -155,7 +234,8 @@ fn rows(actions: &Actions, now: DateTime<Utc>) -> Markup {
     }
 }
 
-fn one_page(row: &ActionRow, now: DateTime<Utc>) -> Markup {
+fn one_page(page: &ActionPage, now: DateTime<Utc>) -> Markup {
+    let row = &page.action;
     html! {
         h1 { (text(&row.what)) " by " (text(&row.who)) }
         (facts(&[
@@ -166,6 +246,40 @@ fn one_page(row: &ActionRow, now: DateTime<Utc>) -> Markup {
             ("Before", or_dash(row.before.as_deref())),
             ("After", or_dash(row.after.as_deref())),
         ]))
+        @match &page.changes {
+            Changes::None => {}
+            Changes::Hidden => { p .hint { "What changed in detail is hidden for your role." } }
+            Changes::Unreadable => {
+                p .message .error { "What changed in detail cannot be shown: no key of the vault opens it." }
+            }
+            Changes::Closed => {
+                p {
+                    a .button href={ "/audit/" (segment(&row.id)) "?content=1" } { "Show what changed" }
+                    " " span .hint { "It may hold personal data; that you looked is recorded." }
+                }
+            }
+            Changes::Open { fields } => {
+                h2 { "What changed" }
+                @for field in fields {
+                    section {
+                        h3 { (text(&field.path)) }
+                        div .columns { (side("Before", field.before.as_ref())) (side("After", field.after.as_ref())) }
+                    }
+                }
+            }
+        }
         p { a href="/audit" { "All actions" } }
+    }
+}
+
+fn side(title: &str, value: Option<&Value>) -> Markup {
+    html! {
+        div {
+            h4 { (title) }
+            @match value {
+                Some(value) => { (json_text(title, value)) }
+                None => { (empty("Nothing.")) }
+            }
+        }
     }
 }

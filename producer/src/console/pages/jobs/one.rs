@@ -19,6 +19,7 @@ use crate::console::{
     components::{facts, number, or_dash, span, text, time},
     error::ConsoleError,
     forms::query_with,
+    json_text::json_text,
     reply::{Entry, View},
     route::Route,
 };
@@ -97,14 +98,6 @@ async fn payload(call: Call) -> Result<View, ConsoleError> {
         }
     });
     Ok(view.recorded(entry))
-}
-
-/// A JSON value, in lines.
-pub(crate) fn json_text(label: &str, value: &Value) -> Markup {
-    let lines = format!("{value:#}");
-    html! {
-        div .scroll role="region" aria-label=(label) tabindex="0" { pre { code { bdi { (lines) } } } }
-    }
 }
 
 fn page_of(page: &JobPage, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
