@@ -2,6 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
+use mlc_accounts::AccountsError;
 use mlc_flow::UnknownFlow;
 use mlc_ledger::LedgerError;
 use mlc_model::Fault;
@@ -139,6 +140,22 @@ impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Redis(_) => redis(error),
+            other => Self::Wrong(other.to_string()),
+        }
+    }
+}
+
+impl From<AccountsError> for Failure {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::Redis(_) => redis(error),
+            AccountsError::NoSuchAccount(_) => {
+                Self::NothingMatched(format!("{error}; `mlc account list` shows those that are"))
+            }
+            AccountsError::Name(_) | AccountsError::WeakPassword(_) | AccountsError::Token(_) => {
+                Self::Usage(error.to_string())
+            }
+            AccountsError::Unreadable { .. } | AccountsError::Defect(_) => Self::Defect(error.to_string()),
             other => Self::Wrong(other.to_string()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use mlc_accounts::Accounts;
 use mlc_connections::Connections;
 use mlc_ledger::{Ledger, PersonAction};
 use mlc_model::{Clock, ConnectionId, FlowId, Sealer, SystemClock};
@@ -31,6 +32,8 @@ pub struct Rooms {
     pub secrets: SecretStore,
     /// Opens and seals what is kept for people.
     pub sealer: Arc<dyn Sealer>,
+    /// The people who use the console.
+    pub accounts: Accounts,
     /// The id of the key that seals now.
     pub active_key: String,
     /// Clients of the business systems, to ping them and to read their budgets.
@@ -73,6 +76,7 @@ pub async fn open(settings: Settings, person: Person) -> Result<Rooms, Failure> 
         Connections::new(Arc::clone(&settings), redis.clone(), Arc::clone(&keys), metrics.clone(), Arc::clone(&clock));
     let ledger = Ledger::new(redis.clone()).keep_exchanges_of(settings.audit.exchanges);
     Ok(Rooms {
+        accounts: Accounts::new(redis.clone(), settings.console.session),
         settings,
         queue,
         ledger,

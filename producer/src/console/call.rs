@@ -43,6 +43,8 @@ pub(crate) struct Call {
     pub(super) query: String,
     pub(super) body: Bytes,
     pub(super) is_json: bool,
+    /// Where it comes from, past the proxies that are configured; `None` = not known.
+    pub(crate) caller: Option<std::net::IpAddr>,
     /// Head of the request, for what reads cookies or resumes a stream.
     pub(crate) headers: axum::http::HeaderMap,
 }

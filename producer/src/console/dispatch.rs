@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{RawPathParams, Request},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any},
 };
@@ -19,7 +19,7 @@ use super::{
     call::{Call, Viewer},
     error::{ConsoleError, ErrorKind},
     reply::{Done, Entry, Reply},
-    route::{API, Faces, Handler, Route, Verb, all},
+    route::{API, Faces, Route, Verb, all},
     shell,
 };
 use crate::Rooms;
@@ -69,14 +69,14 @@ fn at(console: Arc<Console>, face: Face, routes: Vec<Arc<Route>>) -> MethodRoute
 }
 
 async fn not_there(console: &Arc<Console>, request: Request) -> Response {
-    let face = if request.uri().path().starts_with(API) { Face::Api } else { Face::Page };
+    let face = if access::under_api(request.uri().path()) { Face::Api } else { Face::Page };
     let (parts, _) = request.into_parts();
     let viewer = access::viewer(console, &parts).await;
     let (viewer, error) = match viewer {
         Ok(viewer) => (Some(viewer), ConsoleError::not_found("There is nothing at this address.")),
         Err(error) => (None, error),
     };
-    secured(refusal(face, &error, viewer.as_ref(), parts.uri.path()))
+    secured(refusal(face, &error, viewer.as_ref(), &parts))
 }
 
 async fn answer(
@@ -98,7 +98,7 @@ async fn answer(
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         return secured(response);
     };
-    let path = parts.uri.path().to_owned();
+    let head = head_of(&parts);
     let fragment = parts.headers.contains_key("x-console-fragment");
     let flash = shell::flash_of(&parts.headers);
     let mut viewer = None;
@@ -107,7 +107,7 @@ async fn answer(
     let response = match (carried, viewer) {
         (Ok(Reply::Raw(raw)), _) => raw.response,
         (Ok(Reply::View(view)), Some(viewer)) => match (face, view.refusal.clone()) {
-            (Face::Api, Some(error)) => refusal(face, &error, Some(&viewer), &path),
+            (Face::Api, Some(error)) => refusal(face, &error, Some(&viewer), &head),
             (Face::Api, None) => axum::Json(view.value()).into_response(),
             (Face::Page, error) => {
                 let mut response = shell::page(view, &viewer, flash.as_deref(), fragment, at);
@@ -117,14 +117,37 @@ async fn answer(
                 response
             }
         },
-        (Ok(Reply::Done(done)), Some(_)) => match face {
-            Face::Api => axum::Json(done.answer).into_response(),
-            Face::Page => shell::back_to(&done.back, &done.message),
-        },
-        (Ok(_), None) => refusal(face, &ConsoleError::new(ErrorKind::LoginNeeded, "Log in first."), None, &path),
-        (Err(error), viewer) => refusal(face, &error, viewer.as_ref(), &path),
+        (Ok(Reply::Done(done)), _) => done_response(face, done),
+        (Ok(Reply::Act(act)), viewer) => {
+            let mut response = match (act.page, viewer) {
+                (Some(page), Some(viewer)) => shell::page(page, &viewer, None, false, at),
+                _ => done_response(face, act.done),
+            };
+            act.cookies.iter().for_each(|cookie| shell::set_cookie(&mut response, cookie));
+            response
+        }
+        (Ok(Reply::View(_)), None) => {
+            refusal(face, &ConsoleError::new(ErrorKind::LoginNeeded, "Log in first."), None, &head)
+        }
+        (Err(error), viewer) => refusal(face, &error, viewer.as_ref(), &head),
     };
     secured(response)
+}
+
+fn done_response(face: Face, done: Done) -> Response {
+    match face {
+        Face::Api => axum::Json(done.answer).into_response(),
+        Face::Page => shell::back_to(&done.back, &done.message),
+    }
+}
+
+/// The head of a request without what only its body and its handler need.
+fn head_of(parts: &Parts) -> Parts {
+    let (mut head, ()) = axum::http::Request::new(()).into_parts();
+    head.method = parts.method.clone();
+    head.uri = parts.uri.clone();
+    head.headers = parts.headers.clone();
+    head
 }
 
 /// Everything between the head of a request and its reply. `viewer` is set as soon as it is known, for the page of an error.
@@ -132,7 +155,7 @@ async fn carry_out(
     console: &Arc<Console>,
     route: &Route,
     params: &RawPathParams,
-    parts: axum::http::request::Parts,
+    parts: Parts,
     body: Body,
     known: &mut Option<Viewer>,
 ) -> Result<Reply, ConsoleError> {
@@ -140,14 +163,17 @@ async fn carry_out(
         access::is_own_page(&parts.headers)?;
     }
     let viewer = match (access::viewer(console, &parts).await, route.needs) {
-        (Ok(viewer), _) => viewer,
-        (Err(error), Some(_)) => return Err(error),
-        // Somebody who is about to log in may look at what is open and no more.
-        (Err(_), None) => {
+        (Ok(viewer), _) => {
+            *known = Some(viewer.clone());
+            viewer
+        }
+        // Somebody who is about to log in may look at what is open and no more. A page elsewhere that points its own name at an
+        // open console may not even do that.
+        (Err(error), None) if error.kind != ErrorKind::Forbidden => {
             Viewer { person: console.rooms.person.clone(), role: mlc_accounts::Role::ReadOnly, logged_in: false }
         }
+        (Err(error), _) => return Err(error),
     };
-    *known = Some(viewer.clone());
     if let Some(role) = route.needs.filter(|role| !viewer.may(*role)) {
         let message = format!("This needs the role {role}; yours is {}.", viewer.role);
         return Err(ConsoleError::new(ErrorKind::Forbidden, message));
@@ -170,9 +196,10 @@ async fn carry_out(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         body,
         is_json,
+        caller: access::caller(console, &parts),
         headers: parts.headers,
     };
-    let work = hand_over(Arc::clone(&route.handler), call, route.audits.filter(|_| !route.recorded_by_ledger), rooms);
+    let work = hand_over(route.clone(), call, rooms);
     match route.verb {
         Verb::Get => work.await,
         // Somebody who leaves before the answer must not leave a thing half done, or done without its entry.
@@ -183,13 +210,8 @@ async fn carry_out(
 }
 
 /// The handler, then the entry that it leaves.
-async fn hand_over(
-    handler: Handler,
-    call: Call,
-    audits: Option<&'static str>,
-    rooms: Rooms,
-) -> Result<Reply, ConsoleError> {
-    let reply = timeout(ANSWER_WITHIN, handler(call)).await.map_err(|_| {
+async fn hand_over(route: Route, call: Call, mut rooms: Rooms) -> Result<Reply, ConsoleError> {
+    let reply = timeout(ANSWER_WITHIN, (route.handler)(call)).await.map_err(|_| {
         ConsoleError::new(
             ErrorKind::Unavailable,
             "This took longer than a minute; look whether it was done before you repeat it.",
@@ -197,10 +219,20 @@ async fn hand_over(
     })??;
     let entry = match &reply {
         Reply::Done(Done { entry, .. }) => Some(entry),
+        Reply::Act(act) => Some(&act.done.entry),
         Reply::View(view) => view.entry.as_ref(),
         Reply::Raw(raw) => raw.entry.as_ref(),
     };
-    if let (Some(what), Some(Entry { subject, before, after, sealed })) = (audits, entry) {
+    // What acts gives a `Done`, which has an entry, at a route that says what the entry is called. Anything else was made wrongly,
+    // and must not look as if it had gone well.
+    if route.acts && (entry.is_none() || route.audits.is_none()) {
+        return Err(ConsoleError::new(ErrorKind::Defect, "This was done, but leaves no entry in the audit."));
+    }
+    let audits = route.audits.filter(|_| !route.recorded_by_ledger);
+    if let (Some(what), Some(Entry { subject, before, after, sealed, who })) = (audits, entry) {
+        if let Some(who) = who {
+            rooms.person = who.clone();
+        }
         rooms.record_sealed(what, subject.clone(), before.clone(), after.clone(), sealed.clone()).await?;
     }
     Ok(reply)
@@ -215,7 +247,8 @@ async fn read_body(body: Body) -> Result<bytes::Bytes, ConsoleError> {
     }
 }
 
-fn refusal(face: Face, error: &ConsoleError, viewer: Option<&Viewer>, path: &str) -> Response {
+fn refusal(face: Face, error: &ConsoleError, viewer: Option<&Viewer>, head: &Parts) -> Response {
+    let path = head.uri.path();
     match error.kind {
         ErrorKind::Defect => error!(path, %error, "A page of the console failed"),
         ErrorKind::Unavailable => warn!(path, %error, "A page of the console could not be shown"),
@@ -225,9 +258,19 @@ fn refusal(face: Face, error: &ConsoleError, viewer: Option<&Viewer>, path: &str
     match face {
         Face::Api => {
             let body = json!({ "error": { "kind": error.kind.as_str(), "message": error.message } });
-            (status, axum::Json(body)).into_response()
+            let mut response = (status, axum::Json(body)).into_response();
+            if status == StatusCode::UNAUTHORIZED {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            response
         }
-        Face::Page if error.kind == ErrorKind::LoginNeeded => shell::to_login(path),
+        // What a page fetches for itself cannot be replaced by another page.
+        Face::Page if head.headers.contains_key("x-console-fragment") => shell::error_page(error, viewer),
+        Face::Page if error.kind == ErrorKind::LoginNeeded => {
+            let asked = head.uri.path_and_query().filter(|_| head.method != Method::POST);
+            shell::to_login(asked.map_or("/", |asked| asked.as_str()))
+        }
+        Face::Page if error.kind == ErrorKind::PasswordNeeded => shell::redirect("/account"),
         Face::Page => shell::error_page(error, viewer),
     }
 }

@@ -1,6 +1,8 @@
 //! Why a call was not carried out, by what the caller will do about it.
 
 use axum::http::StatusCode;
+use maud::Markup;
+use mlc_accounts::AccountsError;
 use mlc_ledger::LedgerError;
 use mlc_queue::QueueError;
 use mlc_vault::VaultError;
@@ -15,6 +17,8 @@ pub(crate) struct ConsoleError {
     pub(crate) kind: ErrorKind,
     /// One or two sentences.
     pub(crate) message: String,
+    /// What the page shows instead of the sentence alone, such as the form to fill in again.
+    pub(crate) page: Option<Box<Markup>>,
 }
 
 /// What the caller will do about it.
@@ -24,6 +28,10 @@ pub(crate) enum ErrorKind {
     BadInput,
     /// Log in.
     LoginNeeded,
+    /// Log in with another name or password.
+    LoginRefused,
+    /// Choose a password of your own first.
+    PasswordNeeded,
     /// Ask somebody with a higher role, or come from the console itself.
     Forbidden,
     /// Look elsewhere.
@@ -45,8 +53,8 @@ impl ErrorKind {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::BadInput => StatusCode::BAD_REQUEST,
-            Self::LoginNeeded => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::LoginNeeded | Self::LoginRefused => StatusCode::UNAUTHORIZED,
+            Self::PasswordNeeded | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -61,6 +69,8 @@ impl ErrorKind {
         match self {
             Self::BadInput => "bad_input",
             Self::LoginNeeded => "login_needed",
+            Self::LoginRefused => "login_refused",
+            Self::PasswordNeeded => "password_needed",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
@@ -75,7 +85,14 @@ impl ErrorKind {
 impl ConsoleError {
     /// An error of this kind.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), page: None }
+    }
+
+    /// With a page of its own.
+    #[must_use]
+    pub(crate) fn with_page(mut self, page: Markup) -> Self {
+        self.page = Some(Box::new(page));
+        self
     }
 
     /// Send something else.
@@ -122,5 +139,17 @@ impl From<LedgerError> for ConsoleError {
 impl From<VaultError> for ConsoleError {
     fn from(error: VaultError) -> Self {
         Failure::from(error).into()
+    }
+}
+
+impl From<AccountsError> for ConsoleError {
+    fn from(error: AccountsError) -> Self {
+        let kind = match &error {
+            AccountsError::Busy => ErrorKind::Unavailable,
+            AccountsError::TooManyTries(_) => ErrorKind::TooMany,
+            AccountsError::WrongPassword => ErrorKind::Forbidden,
+            _ => return Failure::from(error).into(),
+        };
+        Self::new(kind, error.to_string())
     }
 }

@@ -26,8 +26,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use mlc_runtime::shutdown::Shutdown;
 use tokio::net::TcpListener;
+use tracing::warn;
 
 pub use openapi::document as openapi_document;
+pub use route::{RouteRow, table as route_table};
 
 use self::{pings::Pings, watch::Watch};
 use crate::{
@@ -65,6 +67,7 @@ pub async fn serve(rooms: Rooms, listen: SocketAddr, shutdown: Shutdown) -> Resu
     let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
     let demands_login = rooms.settings.console.demands_login() || !address.ip().is_loopback();
+    tell_who_may_come(&rooms, address, demands_login).await?;
     let console = Arc::new(Console {
         rooms,
         demands_login,
@@ -75,4 +78,21 @@ pub async fn serve(rooms: Rooms, listen: SocketAddr, shutdown: Shutdown) -> Resu
     });
     let task = tokio::spawn(serving::run(listener, dispatch::router(console), shutdown, "users of the console"));
     Ok(Serving { address, task })
+}
+
+/// Says at the start what would otherwise be found out at the login.
+async fn tell_who_may_come(rooms: &Rooms, address: SocketAddr, demands_login: bool) -> Result<(), Failure> {
+    if demands_login && rooms.accounts.is_empty().await? {
+        warn!(
+            "The console demands login, but nobody has an account: make the first one with `mlc account add NAME --role admin`"
+        );
+    }
+    if !address.ip().is_loopback() {
+        warn!(
+            %address,
+            "The console speaks plain HTTP at an address that others reach: browsers keep nobody logged in there without a proxy \
+             with TLS before it"
+        );
+    }
+    Ok(())
 }

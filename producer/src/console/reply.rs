@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{call::Viewer, error::ConsoleError};
-use crate::action::Change;
+use crate::{Person, action::Change};
 
 /// What a handler gives back.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(crate) enum Reply {
     View(View),
     /// Something that was done.
     Done(Done),
+    /// Something that was done, with more to answer than where to go.
+    Act(Box<Act>),
     /// Anything else.
     Raw(Raw),
 }
@@ -104,6 +106,23 @@ pub(crate) struct Done {
     pub(crate) entry: Entry,
 }
 
+/// Something that was done, with more to answer than where to go.
+#[derive(Debug)]
+pub(crate) struct Act {
+    /// What was done, with its entry.
+    pub(crate) done: Done,
+    /// Cookies to set, whole.
+    pub(crate) cookies: Vec<String>,
+    /// A page that is shown at once and never again, instead of the way back.
+    pub(crate) page: Option<View>,
+}
+
+impl From<Done> for Act {
+    fn from(done: Done) -> Self {
+        Self { done, cookies: Vec::new(), page: None }
+    }
+}
+
 /// What the audit keeps of an action, beside who, what and when. Holds no secret and no personal data.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entry {
@@ -115,11 +134,19 @@ pub(crate) struct Entry {
     pub(crate) after: Option<String>,
     /// What may be personal data, sealed: [`mlc_ledger::PersonAction::sealed`].
     pub(crate) sealed: Option<String>,
+    /// Who did it, where that was not yet known when it began; `None` = the viewer.
+    pub(crate) who: Option<Person>,
 }
 
 impl From<Change> for Entry {
     fn from(change: Change) -> Self {
-        Self { subject: change.subject, before: Some(change.before), after: Some(change.after), sealed: None }
+        Self {
+            subject: change.subject,
+            before: Some(change.before),
+            after: Some(change.after),
+            sealed: None,
+            who: None,
+        }
     }
 }
 
@@ -140,6 +167,13 @@ impl Entry {
     #[must_use]
     pub(crate) fn after(mut self, text: impl Into<String>) -> Self {
         self.after = Some(text.into());
+        self
+    }
+
+    /// Done by somebody who was not known when it began.
+    #[must_use]
+    pub(crate) fn by(mut self, person: Person) -> Self {
+        self.who = Some(person);
         self
     }
 }

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::{
     call::Call,
     error::ConsoleError,
-    reply::{Done, Raw, Reply, View},
+    reply::{Act, Done, Raw, Reply, View},
 };
 
 /// What carries a call out.
@@ -54,6 +54,8 @@ pub(crate) struct Route {
     pub(crate) needs: Option<Role>,
     /// `PersonAction::what` of the entry that it leaves; `None` only for what changes nothing.
     pub(crate) audits: Option<&'static str>,
+    /// Whether it changes something. A question that has to be sent is a `POST` too, and does not.
+    pub(crate) acts: bool,
     /// The ledger writes that entry in the same step as the change itself, so that nobody else may write it again.
     pub(crate) recorded_by_ledger: bool,
     /// One line for the API's description.
@@ -109,11 +111,28 @@ impl Route {
         A: Future<Output = Result<View, ConsoleError>> + Send + 'static,
     {
         let mut route = Self::show(path, summary, handler);
-        (route.verb, route.needs) = (Verb::Post, Some(Role::Operator));
+        (route.verb, route.acts, route.needs) = (Verb::Post, false, Some(Role::Operator));
         route
     }
 
-    /// Something that answers as it likes, at its own path only.
+    /// Something to do that answers with cookies or with a page of its own: a form's target, at its own path only.
+    pub(crate) fn act_with<F, A>(path: &'static str, audits: &'static str, summary: &'static str, handler: F) -> Self
+    where
+        F: Fn(Call) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Act, ConsoleError>> + Send + 'static,
+    {
+        let mut route = Self::new(Verb::Post, path, summary, move |call| {
+            let act = handler(call);
+            Box::pin(async move { act.await.map(|act| Reply::Act(Box::new(act))) })
+        });
+        route.needs = Some(Role::Operator);
+        route.audits = Some(audits);
+        route.faces = Faces::Own;
+        route
+    }
+
+    /// Something that answers as it likes, at its own path only. Never for acting: an answer of that kind need not leave an entry,
+    /// and a `POST` that gives one is refused.
     pub(crate) fn raw<F, A>(verb: Verb, path: &'static str, summary: &'static str, handler: F) -> Self
     where
         F: Fn(Call) -> A + Send + Sync + 'static,
@@ -139,6 +158,7 @@ impl Route {
             faces: Faces::Both,
             needs: Some(Role::ReadOnly),
             audits: None,
+            acts: verb == Verb::Post,
             recorded_by_ledger: false,
             summary,
             query: None,
@@ -159,6 +179,13 @@ impl Route {
     #[must_use]
     pub(crate) fn open(mut self) -> Self {
         self.needs = None;
+        self
+    }
+
+    /// Only as a page: for what a token must not reach.
+    #[must_use]
+    pub(crate) fn page_only(mut self) -> Self {
+        self.faces = Faces::Own;
         self
     }
 
@@ -211,4 +238,45 @@ pub(crate) fn all() -> Vec<Route> {
     routes.extend(super::assets::routes());
     routes.push(super::openapi::route());
     routes
+}
+
+/// One row of the table of routes, for those who hold it against what the console does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteRow {
+    /// `GET` or `POST`.
+    pub verb: &'static str,
+    /// The path as a page, such as `/jobs/{id}`.
+    pub path: &'static str,
+    /// Every address at which it is offered: the path, and the same under `/api/v1`.
+    pub addresses: Vec<String>,
+    /// The role that it needs; `None` = anybody, logged in or not.
+    pub role: Option<Role>,
+    /// Whether it changes something; some questions are sent too.
+    pub acts: bool,
+    /// What the entry is called that it leaves in the audit.
+    pub audits: Option<&'static str>,
+    /// The fields of what it takes, where it takes something.
+    pub input: Option<serde_json::Value>,
+}
+
+/// The table of routes.
+pub fn table() -> Vec<RouteRow> {
+    let row = |route: Route| RouteRow {
+        verb: if route.verb == Verb::Get { "GET" } else { "POST" },
+        path: route.path,
+        addresses: match route.faces {
+            Faces::Both => vec![route.path.to_owned(), format!("{API}{}", route.path)],
+            Faces::Own => vec![route.path.to_owned()],
+            Faces::Api => vec![format!("{API}{}", route.path)],
+        },
+        role: route.needs,
+        acts: route.acts,
+        audits: route.audits,
+        input: route.input.map(|make| {
+            let mut generator = SchemaGenerator::default();
+            let schema = make(&mut generator).to_value();
+            serde_json::json!({ "schema": schema, "definitions": generator.take_definitions(true) })
+        }),
+    };
+    all().into_iter().map(row).collect()
 }

@@ -8,6 +8,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use mlc_accounts::Role;
 
 use super::{assets, call::Viewer, error::ConsoleError, reply::View};
 
@@ -50,11 +51,14 @@ pub(super) fn page(view: View, viewer: &Viewer, flash: Option<&str>, fragment: b
 pub(super) fn error_page(error: &ConsoleError, viewer: Option<&Viewer>) -> Response {
     let status = error.kind.status();
     let title = status.canonical_reason().unwrap_or("Refused");
-    let content = html! {
-        h1 { (title) }
-        p .message .error { bdi { (error.message) } }
-        p { a href="/" { "To the overview" } }
+    let plain = || {
+        html! {
+            h1 { (title) }
+            p .message .error { bdi { (error.message) } }
+            p { a href="/" { "To the overview" } }
+        }
     };
+    let content = error.page.as_deref().cloned().unwrap_or_else(plain);
     bare_page(status, title, viewer, &content)
 }
 
@@ -82,14 +86,46 @@ pub(super) fn to_login(path: &str) -> Response {
 
 /// Another page of ours, asked for anew.
 pub(crate) fn redirect(path: &str) -> Response {
-    // Only ever a path of our own: what begins with two slashes would be another host.
-    let own = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\');
-    let path = if own { path } else { "/" };
+    let path = own_path(path);
+    // Keys of records may hold any letter; a header holds ASCII.
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            0x21..=0x7e => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
     let mut response = StatusCode::SEE_OTHER.into_response();
-    if let Ok(value) = HeaderValue::from_str(path) {
+    if let Ok(value) = HeaderValue::from_str(&encoded) {
         response.headers_mut().insert(header::LOCATION, value);
     }
     response
+}
+
+/// The path when it is one of ours, else the overview. What begins with two slashes would be another host, and browsers read a
+/// backslash as a slash and skip tabs and line breaks.
+pub(crate) fn own_path(path: &str) -> &str {
+    let own = path.starts_with('/')
+        && !path.starts_with("//")
+        && path.len() <= 2_000
+        && !path.contains(|c: char| c == '\\' || c.is_control());
+    if own { path } else { "/" }
+}
+
+/// Asks for a page of ours once more, from ourselves: browsers keep the session's cookie back when a link elsewhere led here.
+pub(crate) fn once_more(path: &str) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="refresh" content=(format!("0;url={}", own_path(path)));
+                title { "ml-connector" }
+            }
+            body { p { a href=(own_path(path)) { "Go on" } } }
+        }
+    };
+    html_response(StatusCode::OK, page.into_string(), None)
 }
 
 /// The message that the last action left.
@@ -173,8 +209,14 @@ fn frame(
                             label .hidden for="find" { "Find a record by its key" }
                             input #find type="search" name="key" placeholder="Record key, such as EPIC06:VEND:118" autocomplete="off" maxlength="200";
                         }
-                        p .viewer {
-                            bdi { (viewer.person.as_str()) } " · " (viewer.role.as_str().replace('_', "-"))
+                        div .viewer {
+                            a href="/account" aria-current=[(section == "/account").then_some("page")] {
+                                bdi { (viewer.person.as_str()) }
+                            }
+                            span { (viewer.role.as_str().replace('_', "-")) }
+                            @if viewer.may(Role::Admin) {
+                                a href="/people" aria-current=[(section == "/people").then_some("page")] { "People" }
+                            }
                             @if viewer.logged_in {
                                 form method="post" action="/logout" { button .quiet type="submit" { "Log out" } }
                             }
@@ -194,5 +236,39 @@ fn frame(
                 (PreEscaped(assets::SHORTCUTS_DIALOG))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_path_of_our_own_is_gone_to() {
+        for path in ["/", "/jobs?kind=push_record", "/records/a::b/EPIC06:VEND:1", "/a//b", "/%2f%2fevil.example"] {
+            assert_eq!(own_path(path), path);
+        }
+        let long = format!("/{}", "a".repeat(2_000));
+        for path in [
+            "",
+            "jobs",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "javascript:alert(1)",
+            " /jobs",
+            long.as_str(),
+        ] {
+            assert_eq!(own_path(path), "/", "{path:?}");
+        }
+    }
+
+    #[test]
+    fn letters_of_any_script_travel_in_a_redirect() {
+        let response = redirect("/records/f/Müller 1");
+        assert_eq!(response.headers()[header::LOCATION], "/records/f/M%C3%BCller%201");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use mlc_accounts::Accounts;
 use mlc_house::{House, HouseConfig};
 use mlc_producer::{Person, Rooms, webhook};
 use mlc_queue::{JobFilter, JobView, Page, Registry, Workers, WorkersConfig};
-use mlc_runtime::{readiness::Readiness, shutdown::Shutdown};
+use mlc_runtime::{readiness::Readiness, redis::RedisHandle, shutdown::Shutdown};
 use mlc_vault::KeyRing;
 use serde_json::json;
 
@@ -30,7 +31,7 @@ impl Intake {
         let house = House::open_without_worker(config).await.unwrap();
         house.set_secret("shop-main", "webhook_secret", SECRET).await.unwrap();
         let shutdown = Shutdown::new();
-        let serving = webhook::serve(rooms(&house), any_port(), shutdown.clone()).await.unwrap();
+        let serving = webhook::serve(rooms(&house).await, any_port(), shutdown.clone()).await.unwrap();
         Self { house, address: serving.address, shutdown, task: serving.task }
     }
 
@@ -81,9 +82,11 @@ pub(crate) fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-pub(crate) fn rooms(house: &House) -> Rooms {
+pub(crate) async fn rooms(house: &House) -> Rooms {
     let context = &house.context;
+    let redis = RedisHandle::connect(&context.settings.redis).await.unwrap();
     Rooms {
+        accounts: Accounts::new(redis, context.settings.console.session),
         settings: context.settings.clone(),
         queue: context.queue.clone(),
         ledger: context.ledger.clone(),

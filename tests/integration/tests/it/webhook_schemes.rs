@@ -97,7 +97,7 @@ async fn both_secrets_count_during_a_rotation_and_the_old_one_no_longer_after_it
     intake.house.set_secret("shop-main", "webhook_secret", "next-secret").await.unwrap();
     intake.house.secrets.delete(&shop, "webhook_secret_next").await.unwrap();
     // Secrets are kept for five seconds: a second intake has none in hand.
-    let serving = webhook::serve(rooms(&intake.house), any_port(), Shutdown::new()).await.unwrap();
+    let serving = webhook::serve(rooms(&intake.house).await, any_port(), Shutdown::new()).await.unwrap();
     for (number, secret, status) in [("3", SECRET, 401), ("4", "next-secret", 200)] {
         let body = placed(number);
         let header = signed(secret, body.as_bytes());
@@ -260,7 +260,9 @@ async fn settings_that_are_not_enough_stop_the_start_and_name_the_key() {
         // Perhaps the settings refuse it already.
         let problem = match House::open_without_worker(config).await {
             Err(problem) => format!("{problem:#}"),
-            Ok(house) => webhook::serve(rooms(&house), any_port(), Shutdown::new()).await.unwrap_err().to_string(),
+            Ok(house) => {
+                webhook::serve(rooms(&house).await, any_port(), Shutdown::new()).await.unwrap_err().to_string()
+            }
         };
         assert!(problem.contains(key), "{lines}: {problem}");
     }

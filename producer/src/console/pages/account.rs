@@ -1,7 +1,0 @@
-//! Logging in and out.
-
-use crate::console::route::Route;
-
-pub(super) fn routes() -> Vec<Route> {
-    Vec::new()
-}
