@@ -1,5 +1,6 @@
 //! What people use: one file per sub-command.
 
+mod account;
 mod alerts;
 mod audit;
 mod bulk;
@@ -66,6 +67,9 @@ pub(crate) enum Command {
     /// Channels that alerts go out by, and what fires now.
     #[command(subcommand)]
     Alerts(alerts::Alerts),
+    /// The people who use the console, and tokens for programs.
+    #[command(subcommand)]
+    Account(account::AccountCommand),
     /// Keys that seal secrets and jobs.
     #[command(subcommand)]
     Vault(vault::Vault),
@@ -121,6 +125,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Pause(command) => lane::pause(command, &caller).await,
         Command::Resume(command) => lane::resume(command, &caller).await,
         Command::Alerts(command) => alerts::run(command, &caller).await,
+        Command::Account(command) => account::run(command, &caller).await,
         Command::Vault(command) => vault::run(command, &caller).await,
         Command::Top(command) => top::run(command, &caller).await,
         Command::Completions(command) => completions::run(command),
