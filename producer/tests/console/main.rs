@@ -4,7 +4,9 @@
 #[path = "../private_redis/mod.rs"]
 mod private_redis;
 
+mod access;
 mod audit;
+mod browser;
 mod bulk;
 mod connections;
 mod dead_letters;
@@ -12,6 +14,8 @@ mod errands;
 mod events;
 mod jobs;
 mod overview;
+mod people;
 mod records;
 mod reviews;
+mod routes;
 mod site;
