@@ -207,7 +207,7 @@ fn frame(
                         }
                         form .search role="search" action="/records" method="get" {
                             label .hidden for="find" { "Find a record by its key" }
-                            input #find type="search" name="key" placeholder="Record key, such as EPIC06:VEND:118" autocomplete="off" maxlength="200";
+                            input #find type="search" name="key" placeholder="EPIC06:VEND:118" autocomplete="off" maxlength="200";
                         }
                         div .viewer {
                             a href="/account" aria-current=[(section == "/account").then_some("page")] {

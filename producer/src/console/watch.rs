@@ -29,7 +29,7 @@ pub(crate) enum Topic {
     Lanes,
     /// What was done: counters of jobs by kind and outcome.
     Jobs,
-    /// The dead-letter shelf.
+    /// The dead-letter shelf, what is noted on its letters, and operations on many of them.
     Dead,
     /// The review list.
     Reviews,
@@ -149,8 +149,13 @@ async fn lanes(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
 
 async fn jobs_and_dead(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
     let stats = rooms.queue.stats().await?;
+    // A paused operation, a note on a letter: nothing on the shelf tells of them.
+    let (bulks, newest) = tokio::try_join!(async { Ok::<_, Failure>(rooms.queue.bulks(20).await?) }, async {
+        Ok(rooms.ledger.audit_actions(1).await?)
+    })?;
+    let dead = digest_of(&format!("{:?} {} {bulks:?} {newest:?}", stats.dead, stats.dead_bytes));
     let jobs = digest_of(&format!("{:?}", stats.days.last_key_value()));
-    Ok(vec![(Topic::Jobs, jobs), (Topic::Dead, digest_of(&format!("{:?} {}", stats.dead, stats.dead_bytes)))])
+    Ok(vec![(Topic::Jobs, jobs), (Topic::Dead, dead)])
 }
 
 async fn reviews(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {

@@ -3,5 +3,6 @@
 mod plan;
 mod ticker;
 
+pub(crate) use plan::jitter_of;
 pub use plan::{InvalidSchedule, Rhythm, Schedule};
 pub use ticker::{Ordered, TickError, Ticker, order_poll};

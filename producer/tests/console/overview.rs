@@ -1,5 +1,8 @@
 //! `/`.
 
+use mlc_queue::Lane;
+use serde_json::json;
+
 use crate::site::Site;
 
 #[tokio::test]
@@ -35,4 +38,33 @@ async fn an_address_takes_its_own_methods_only_and_every_answer_is_guarded() {
     assert!(page.header("content-security-policy").contains("script-src 'nonce-"), "{:?}", page.headers);
     assert_eq!(site.get("/nowhere").await.status, 404);
     assert_eq!(site.get("/api/v1/nowhere").await.json()["error"]["kind"], "not_found");
+}
+
+#[tokio::test]
+async fn a_lane_that_nobody_consumes_and_one_that_is_held_are_named_first() {
+    let site = Site::start().await;
+    assert_eq!(site.post_form("/flows/epicor_to_hubspot::vendors/sync", &[]).await.status, 303);
+    site.rooms.queue.hold(&Lane::parse("hubspot-main").unwrap(), "<b>401</b>").await.unwrap();
+    let page = site.page("/").await;
+    assert!(page.contains("Nobody consumes this lane") && page.contains("No worker is alive"), "{page}");
+    assert!(page.contains("&lt;b&gt;401") && !page.contains("<b>401"), "{page}");
+    let json = site.get_json("/").await;
+    assert_eq!(
+        (&json["lanes"][0]["unconsumed"], &json["lanes"][0]["drain"]["state"]),
+        (&json!(true), &json!("standing"))
+    );
+    assert_eq!(json["figures"]["ready"], 1);
+    assert_eq!(json["pace"].as_array().unwrap().len(), 60);
+    assert_eq!(json["pace"][59]["enqueued"].as_u64().unwrap() + json["pace"][58]["enqueued"].as_u64().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn charts_look_back_as_far_as_asked() {
+    let site = Site::start().await;
+    assert_eq!(site.get_json("/?period=day").await["pace"].as_array().unwrap().len(), 24);
+    assert_eq!(site.get_json("/?period=month").await["pace"].as_array().unwrap().len(), 840);
+    assert_eq!(site.get("/?period=century").await.status, 400);
+    let page = site.page("/").await;
+    assert_eq!(page.matches("data-chart=").count(), 4);
+    assert!(!page.contains(" style=") && !page.contains(" onclick="), "{page}");
 }

@@ -25,6 +25,12 @@
     if (value >= 60000) return `${big.format(value / 60000)} min`;
     return value >= 1000 ? `${big.format(value / 1000)} s` : `${big.format(value)} ms`;
   };
+  const tickText = (plotted) => {
+    const { min, max } = plotted.scales.x;
+    const form = max - min > 2 * 86400 ? { month: "short", day: "numeric" } : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    const words = new Intl.DateTimeFormat(undefined, form);
+    return (tick) => words.format(new Date(tick * 1000));
+  };
   const plot = (node) => {
     const chart = JSON.parse(node.dataset.chart);
     const data = [chart.x, ...chart.series.map((line) => line.values)];
@@ -44,7 +50,7 @@
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
         axes: [
-          { ...common, grid: { show: false } },
+          { ...common, grid: { show: false }, size: 28, space: 70, values: (plotted, ticks) => ticks.map(tickText(plotted)) },
           { ...common, size: 52, values: (_plot, ticks) => ticks.map(text) },
         ],
         series: [
@@ -54,7 +60,7 @@
             stroke: colour(line.tone),
             fill: line.filled ? faded(colour(line.tone)) : undefined,
             width: 1.75,
-            points: { show: false },
+            points: { show: (plotted, place) => line.values.filter((value) => value != null).length < 3 && place > 0, size: 5 },
             spanGaps: false,
           })),
         ],

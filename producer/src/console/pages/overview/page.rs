@@ -95,7 +95,7 @@ fn figures(overview: &Overview) -> Markup {
         card("", "Delayed", link("/jobs?state=delayed", figures.delayed), html! { "wait for their time" }),
         card(
             "",
-            "Done in the last hour",
+            "Done last hour",
             html! { (number(figures.done_last_hour)) },
             html! { (number(figures.failed_last_hour)) " runs failed" },
         ),
@@ -103,7 +103,7 @@ fn figures(overview: &Overview) -> Markup {
             bad(figures.dead),
             "Dead letters",
             link("/dead-letters", figures.dead),
-            html! { (number(figures.dead_last_hour)) " in the last hour" },
+            html! { (number(figures.dead_last_hour)) " last hour" },
         ),
         card(
             warn(figures.reviews_open),
