@@ -1,4 +1,4 @@
-//! What changed between two JSON values: line by line for people, by path for the audit.
+//! What changed between two JSON values, line by line.
 
 use maud::{Markup, html};
 use schemars::JsonSchema;
@@ -134,46 +134,6 @@ pub(crate) fn table(lines: &[DiffLine]) -> Markup {
     }
 }
 
-/// Paths of what differs, such as `/records/0/name`, at most `most`; `true` when there are more. Holds names of fields only,
-/// never a value: that is what the audit may keep.
-pub(crate) fn paths(before: &Value, after: &Value, most: usize) -> (Vec<String>, bool) {
-    let mut found = Vec::new();
-    walk(before, after, &mut String::new(), most, &mut found);
-    let more = found.len() > most;
-    found.truncate(most);
-    (found, more)
-}
-
-fn walk(before: &Value, after: &Value, path: &mut String, most: usize, found: &mut Vec<String>) {
-    if before == after || found.len() > most {
-        return;
-    }
-    let mut below = |name: &str, before: &Value, after: &Value| {
-        let length = path.len();
-        path.push('/');
-        // A name that a person added can be anything.
-        path.extend(name.chars().filter(|c| !c.is_control()).take(60));
-        walk(before, after, path, most, found);
-        path.truncate(length);
-    };
-    match (before, after) {
-        (Value::Object(old), Value::Object(new)) => {
-            for (name, value) in old {
-                below(name, value, new.get(name).unwrap_or(&Value::Null));
-            }
-            for (name, value) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
-                below(name, &Value::Null, value);
-            }
-        }
-        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
-            for (place, (old, new)) in old.iter().zip(new).enumerate() {
-                below(&place.to_string(), old, new);
-            }
-        }
-        _ => found.push(if path.is_empty() { "/".to_owned() } else { path.clone() }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -210,15 +170,6 @@ mod tests {
         let (before, after): (Vec<u32>, Vec<u32>) = ((0..20_000).collect(), (20_000..40_000).collect());
         let changed = lines(&json!(before), &json!(after));
         assert_eq!(changed.iter().filter(|line| line.change == Change::In).count(), 20_000);
-    }
-
-    #[test]
-    fn the_audit_learns_which_fields_changed_and_no_value() {
-        let before = json!({ "records": [{ "name": "Lena", "city": "Ulm" }], "gone": 1 });
-        let after = json!({ "records": [{ "name": "Otto", "city": "Ulm" }], "added": true });
-        let (found, more) = paths(&before, &after, 20);
-        assert_eq!((found, more), (vec!["/gone".to_owned(), "/records/0/name".to_owned(), "/added".to_owned()], false));
-        assert_eq!(paths(&json!([1, 2, 3]), &json!([4, 5, 6]), 2), (vec!["/0".to_owned(), "/1".to_owned()], true));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! `/dead-letters`: groups, lists, one letter, and what can be done about them.
 
-use mlc_model::JobId;
+use mlc_flow::{Ask, Entity, PollPage};
+use mlc_model::{ConnectionId, FlowId, JobId, RecordKey};
+use mlc_queue::Order;
 use serde_json::{Value, json};
 
 use crate::{
-    errands::{Errand, HOSTILE, actions, dead, kill, refusal},
+    errands::{Errand, HOSTILE, actions, dead, enqueue, kill, refusal},
+    private_redis::kill_the_only_job,
     site::Site,
 };
 
@@ -25,6 +28,21 @@ async fn three(site: &Site) -> Vec<JobId> {
 
 fn ids(list: &Value) -> Vec<&str> {
     list["letters"].as_array().unwrap().iter().filter_map(|letter| letter["id"].as_str()).collect()
+}
+
+/// A letter whose payload a worker could read: its id.
+async fn readable(site: &Site) -> JobId {
+    let connection = |name: &str| ConnectionId::parse(name).unwrap();
+    let job = PollPage {
+        flow: FlowId::parse("epicor_to_hubspot::vendors").unwrap(),
+        entity: Entity::Vendors,
+        from: connection("epicor-main"),
+        to: connection("hubspot-main"),
+        ask: Ask::Records { keys: vec!["17".to_owned()], about: Some(RecordKey::from_text("EPIC06:VEND:17")) },
+    };
+    let id = enqueue(&site.rooms, &[Order::of(&job).unwrap()]).await.remove(0);
+    kill_the_only_job(&site.rooms).await;
+    id
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,11 +200,98 @@ async fn who_looks_after_a_letter_or_a_group_is_kept_shown_and_found() {
     assert_eq!(ids(&site.get_json("/dead-letters/list?assignee=otto").await).len(), 2);
     let entries = actions(&site.rooms).await;
     let told: Vec<&str> = entries.iter().map(|(what, ..)| what.as_str()).collect();
-    assert_eq!(told, ["triage_cause", "triage_dead_letter"]);
-    assert_eq!(entries[1].3.as_deref(), Some("lena, with a note of 31 characters"), "the note itself is not audited");
+    assert_eq!(told, ["assign_dead_letters", "assign_dead_letters"]);
+    assert_eq!(entries[1].3.as_deref(), Some("looked after by lena, with a note"), "the note itself is not audited");
     let cleared = site.post_form(&path, &[]).await;
     assert_eq!(cleared.status, 303, "{}", cleared.text());
     assert_eq!(ids(&site.get_json("/dead-letters/list?assignee=lena").await), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_is_edited_after_its_difference_was_shown() {
+    let site = Site::start().await;
+    let id = readable(&site).await;
+    let opened = site.get_json(&format!("/dead-letters/{id}/edit")).await;
+    let digest = opened["digest"].as_str().unwrap();
+    let page = site.page(&format!("/dead-letters/{id}/edit")).await;
+    assert!(page.contains("<textarea") && page.contains("Look at the difference"), "{page}");
+    let edited = format!("{:#}", opened["payload"]).replace("\"17\"", "\"18\"");
+
+    let review =
+        site.post_form(&format!("/dead-letters/{id}/review"), &[("payload", &edited), ("digest", digest)]).await;
+    let text = review.text();
+    assert_eq!(review.status, 200, "{text}");
+    for wanted in ["<del>", "<ins>", "ask.records.keys[0]", "Apply and replay the letter"] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert_eq!(site.get_json(&format!("/dead-letters/{id}/edit")).await["digest"], digest, "nothing is changed yet");
+
+    let answer = site
+        .post_form(
+            &format!("/dead-letters/{id}/edit"),
+            &[("payload", &edited), ("digest", digest), ("replay", "false")],
+        )
+        .await;
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, format!("/dead-letters/{id}").as_str()),
+        "{}",
+        answer.text()
+    );
+    let stored = site.get_json(&format!("/dead-letters/{id}/edit")).await;
+    assert_eq!(stored["payload"]["ask"]["records"]["keys"], json!(["18"]));
+    let (what, subject, before, after) =
+        actions(&site.rooms).await.into_iter().find(|(what, ..)| what == "edit_dead_letter").unwrap();
+    assert_eq!((what.as_str(), subject.as_str()), ("edit_dead_letter", id.as_str()));
+    assert_eq!((before, after), (Some("1 field".to_owned()), Some("edited: ask.records.keys[0]".to_owned())));
+    assert!(site.page(&format!("/dead-letters/{id}")).await.contains("Payload edited by test"));
+
+    let digest = stored["digest"].as_str().unwrap();
+    let mut payload = stored["payload"].clone();
+    payload["ask"]["records"]["keys"] = json!(["19"]);
+    let input = json!({ "payload": payload, "digest": digest, "replay": true });
+    let answer = site.post_json(&format!("/dead-letters/{id}/edit"), &input).await;
+    assert_eq!(answer.json(), json!({ "fields": ["ask.records.keys[0]"], "replayed": true }));
+    let told: Vec<String> = actions(&site.rooms).await.into_iter().map(|(what, ..)| what).take(2).collect();
+    assert_eq!(told, ["edit_dead_letter", "replay_dead_letters"]);
+    let job = site.get_json(&format!("/jobs/{id}")).await;
+    assert_eq!((&job["job"]["state"], &job["job"]["replays"]), (&json!("ready"), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_cannot_be_taken_is_refused_and_not_lost() {
+    let site = Site::start().await;
+    let id = readable(&site).await;
+    let opened = site.get_json(&format!("/dead-letters/{id}/edit")).await;
+    let (digest, payload) = (opened["digest"].as_str().unwrap(), format!("{:#}", opened["payload"]));
+    let other = payload.replace("hubspot-main", "hubspot-test");
+    let broken = payload.replace("\"17\"", "\"17\",");
+    let unread = payload.replace("[\n", "[7, \n");
+    for (typed, seen, status, needle) in [
+        (broken.as_str(), digest, 400, "line "),
+        (other.as_str(), digest, 400, "`to` may not change"),
+        (unread.as_str(), digest, 400, "keys"),
+        (payload.as_str(), digest, 400, "same as before"),
+        (unread.as_str(), "0123", 409, "meanwhile"),
+    ] {
+        let fields = [("payload", typed), ("digest", seen)];
+        let review = site.post_form(&format!("/dead-letters/{id}/review"), &fields).await;
+        let text = review.text();
+        assert_eq!(review.status, status, "{needle}: {text}");
+        assert!(text.contains(needle) && text.contains("<textarea"), "{needle}: {text}");
+        let kept = typed.lines().find(|line| line.contains("\"from\"")).unwrap().replace('"', "&quot;");
+        assert!(text.contains(&kept), "what was typed is shown again: {text}");
+        let apply = site.post_form(&format!("/dead-letters/{id}/edit"), &fields).await;
+        assert_eq!(apply.status, status, "{needle}: {}", apply.text());
+        let api =
+            site.post_json(&format!("/dead-letters/{id}/review"), &json!({ "payload": typed, "digest": seen })).await;
+        assert_eq!(api.status, status);
+        assert!(api.json()["error"]["message"].as_str().unwrap().contains(needle), "{}", api.text());
+    }
+    let missing = site.post_form(&format!("/dead-letters/{id}/edit"), &[("payload", &payload)]).await;
+    assert_eq!(missing.status, 400, "{}", missing.text());
+    assert_eq!(site.get_json(&format!("/dead-letters/{id}/edit")).await["digest"], digest);
+    assert!(actions(&site.rooms).await.iter().all(|(what, ..)| what == "view_payload"));
 }
 
 #[tokio::test]
@@ -204,6 +309,7 @@ async fn what_is_no_letter_and_no_filter_is_refused_in_a_sentence() {
         ("/dead-letters/chosen", 400, "No letter is chosen"),
         ("/dead-letters/chosen?ids=none", 404, "shelf"),
         ("/dead-letters/none", 404, "not on the shelf"),
+        ("/dead-letters/none/edit", 404, "not on the shelf"),
         ("/dead-letters/%00", 404, ""),
     ] {
         for path in [path.to_owned(), format!("/api/v1{path}")] {
@@ -221,6 +327,8 @@ async fn what_is_no_letter_and_no_filter_is_refused_in_a_sentence() {
         ("/dead-letters/discard", json!({ "ids": ["x"], "reason": "r".repeat(501) }), 400),
         ("/dead-letters/none/triage", json!({ "assignee": "lena" }), 404),
         ("/dead-letters/causes/none/triage", json!({ "assignee": "lena" }), 404),
+        ("/dead-letters/none/edit", json!({ "payload": {}, "digest": "x" }), 404),
+        ("/dead-letters/none/review", json!({ "payload": {}, "digest": "x" }), 404),
     ] {
         let answer = site.post_json(path, &body).await;
         assert_eq!(answer.status, status, "{path} {body}: {}", answer.text());
@@ -241,6 +349,7 @@ async fn hostile_letters_show_and_do_nothing() {
         "/dead-letters".to_owned(),
         "/dead-letters/list".to_owned(),
         format!("/dead-letters/{id}"),
+        format!("/dead-letters/{id}/edit"),
         format!("/dead-letters/chosen?ids={id}&back=%2Fdead-letters%22%3E%3Cscript%3Ealert"),
         "/dead-letters/discard-matching?subject=%3Cscript%3Ealert%28%27x".to_owned(),
         "/dead-letters/list?subject=%22%3E%3Cscript%3Ealert&error=%22+onload%3D%22x".to_owned(),

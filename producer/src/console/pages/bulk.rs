@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::dead_letters::filter::{Which, told, words};
-use crate::console::{
-    call::Call,
-    components::{badge, empty, facts, number, or_dash, span, table, text, time},
-    error::ConsoleError,
-    forms::{needed_reason, typed},
-    reply::{Done, Entry, View},
-    route::Route,
+use crate::{
+    action::letter_terms,
+    console::{
+        call::Call,
+        components::{badge, empty, facts, number, or_dash, span, table, text, time},
+        error::ConsoleError,
+        forms::{needed_reason, typed},
+        reply::{Done, Entry, View},
+        route::Route,
+    },
 };
 
 /// Operations on the page.
 const SHOWN: usize = 100;
-/// Most letters a second that a rate can name.
-const RATE_MAX: f64 = 100_000.0;
-
 /// The last operations.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Bulks {
@@ -209,18 +209,7 @@ async fn start(call: Call) -> Result<Done, ConsoleError> {
 
 /// Letters per second.
 fn rate(text: &str) -> Result<f64, ConsoleError> {
-    let (number, unit) = text.trim().split_once('/').unwrap_or((text.trim(), "s"));
-    let seconds = match unit.trim() {
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => f64::NAN,
-    };
-    let rate = number.trim().parse::<f64>().unwrap_or(f64::NAN) / seconds;
-    if rate >= 0.0001 && rate <= RATE_MAX {
-        return Ok(rate);
-    }
-    Err(ConsoleError::bad_input("`rate` is no rate: use a number per s, m or h, such as 50/s, up to 100000/s."))
+    letter_terms::rate(text).map_err(|why| ConsoleError::bad_input(format!("`rate` is no rate: {why}.")))
 }
 
 fn id_of(call: &Call) -> Result<BulkId, ConsoleError> {
@@ -415,19 +404,4 @@ fn state_badge(state: &str) -> Markup {
         _ => "plain",
     };
     badge(tone, state)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rate_has_a_number_and_a_unit() {
-        for (text, wanted) in [("50/s", 50.0), ("600/m", 10.0), ("36/h", 0.01), ("7", 7.0), (" 5 / s ", 5.0)] {
-            assert!(rate(text).is_ok_and(|rate| (rate - wanted).abs() < 1e-9), "{text}");
-        }
-        for wrong in ["", "fast", "-1/s", "0/s", "1/day", "inf", "nan/s", "1e9/s"] {
-            assert!(rate(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -83,11 +83,11 @@ pub(super) fn routes() -> Vec<Route> {
             .needs(Role::Operator)
             .asks::<Chosen>()
             .answers::<ChosenLetters>(),
-        Route::act("/dead-letters/{id}/triage", "triage_dead_letter", "Say who looks after a letter", triage_letter)
+        Route::act("/dead-letters/{id}/triage", "assign_dead_letters", "Say who looks after a letter", triage_letter)
             .takes::<TriageInput>(),
         Route::act(
             "/dead-letters/causes/{cause}/triage",
-            "triage_cause",
+            "assign_dead_letters",
             "Say who looks after the letters of a cause",
             triage_cause,
         )
@@ -223,7 +223,7 @@ async fn triage_cause(call: Call) -> Result<Done, ConsoleError> {
     let causes = call.rooms.queue.causes().await?;
     let known = causes.into_iter().find(|known| known.hash == cause);
     let known = known.ok_or_else(|| ConsoleError::not_found("No letter with that cause is on the shelf."))?;
-    triage(call, TriageKey::Cause(cause), known.text, known.triage, "/dead-letters".to_owned()).await
+    triage(call, TriageKey::Cause(cause.clone()), cause, known.triage, "/dead-letters".to_owned()).await
 }
 
 async fn triage(
@@ -257,17 +257,17 @@ async fn triage(
         message: "Saved who looks after it.".to_owned(),
         back,
         answer: json!({ "saved": true }),
-        entry: Entry::about(subject).before(before.as_ref().map_or_else(|| "nobody".to_owned(), in_words)).after(after),
+        entry: Entry::about(subject)
+            .before(before.as_ref().map_or_else(|| "looked after by nobody".to_owned(), in_words))
+            .after(after),
     })
 }
 
 /// For the audit: the words of a note stay with the letter.
 fn in_words(triage: &Triage) -> String {
     let assignee = triage.assignee.as_deref().unwrap_or("nobody");
-    match &triage.note {
-        Some(note) => format!("{assignee}, with a note of {} characters", note.chars().count()),
-        None => format!("{assignee}, no note"),
-    }
+    let note = if triage.note.is_some() { "with a note" } else { "without a note" };
+    format!("looked after by {assignee}, {note}")
 }
 
 /// What is said of a letter that is not there.

@@ -4,14 +4,16 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use maud::{Markup, html};
 use mlc_model::{ConnectionId, FaultKind};
 use mlc_queue::{DeadFilter, Lane};
-use mlc_runtime::settings::duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::console::{
-    call::Call,
-    error::ConsoleError,
-    forms::{choice, text_field},
+use crate::{
+    action::letter_terms,
+    console::{
+        call::Call,
+        error::ConsoleError,
+        forms::{choice, text_field},
+    },
 };
 
 /// All kinds of fault that a letter can have died of.
@@ -143,15 +145,12 @@ async fn known_lane(call: &Call, name: &str) -> Result<Lane, ConsoleError> {
 }
 
 fn fault(name: &str) -> Result<FaultKind, ConsoleError> {
-    FAULTS.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| {
-        ConsoleError::bad_input(format!("`fault` is none of {}.", FAULTS.map(FaultKind::as_str).join(", ")))
-    })
+    letter_terms::fault_kind(name)
+        .map_err(|why| ConsoleError::bad_input(format!("`fault` is no kind of fault: {why}.")))
 }
 
 fn before(now: DateTime<Utc>, age: &str) -> Result<DateTime<Utc>, ConsoleError> {
-    let age = duration::parse(age).map_err(|_| {
-        ConsoleError::bad_input("`older_than` is no age: give each number a unit, such as 30m, 2h or 3d.")
-    })?;
+    let age = letter_terms::age(age).map_err(|why| ConsoleError::bad_input(format!("`older_than`: {why}.")))?;
     // Older than time itself: nothing matches.
     Ok(TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age)).unwrap_or_default())
 }

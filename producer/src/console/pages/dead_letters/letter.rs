@@ -143,6 +143,7 @@ fn what_to_do(page: &LetterPage, group: &str) -> Markup {
                 input type="hidden" name="back" value=(back);
                 button .primary type="submit" { "Replay this letter" }
             }
+            a .button href={ "/dead-letters/" (letter.id) "/edit" } { "Open and edit the payload (recorded)" }
             details .confirm {
                 summary { "Assign or note" }
                 (actions::triage_form(&format!("/dead-letters/{}/triage", letter.id), letter.triage.as_ref()))

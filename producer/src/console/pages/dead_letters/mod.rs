@@ -2,6 +2,7 @@
 
 mod actions;
 pub(crate) mod dto;
+mod edit;
 pub(crate) mod filter;
 mod groups;
 mod letter;
@@ -11,5 +12,5 @@ mod matching;
 use crate::console::route::Route;
 
 pub(super) fn routes() -> Vec<Route> {
-    [groups::routes(), list::routes(), matching::routes(), actions::routes(), letter::routes()].concat()
+    [groups::routes(), list::routes(), matching::routes(), actions::routes(), edit::routes(), letter::routes()].concat()
 }
