@@ -13,7 +13,7 @@ use crate::{
     action::letter_terms,
     console::{
         call::Call,
-        components::{badge, empty, facts, number, or_dash, span, table, text, time},
+        components::{self, act, badge, confirm, empty, facts, number, or_dash, span, table, text, time},
         error::ConsoleError,
         forms::{needed_reason, typed},
         reply::{Done, Entry, View},
@@ -327,7 +327,7 @@ impl BulkSeen {
         let (done, all) = self.reach();
         let (done, all) = if self.state == "done" { (1, 1) } else { (done, all.max(1)) };
         html! {
-            progress max=(all) value=(done) aria-label="Progress" { (self.percent()) " %" }
+            (components::progress("Progress", done, all))
             " " (self.percent()) " %"
         }
     }
@@ -375,17 +375,18 @@ impl BulkSeen {
             @if matches!(self.state, "running" | "paused") {
                 div .actions {
                     @if self.state == "running" {
-                        form method="post" action={ "/bulk/" (self.id) "/pause" } { button type="submit" { "Pause this operation" } }
+                        (act(&format!("/bulk/{}/pause", self.id), "Pause this operation", ""))
                     } @else {
-                        form method="post" action={ "/bulk/" (self.id) "/resume" } { button type="submit" { "Let it go on" } }
+                        (act(&format!("/bulk/{}/resume", self.id), "Let it go on", "primary"))
                     }
-                    details .confirm .danger {
-                        summary { "Abort…" }
-                        form method="post" action={ "/bulk/" (self.id) "/abort" } {
-                            p { "What it did stays done; the letters it did not reach stay on the shelf. It cannot be taken up again." }
-                            button .danger type="submit" { "Abort this operation" }
-                        }
-                    }
+                    (confirm(
+                        &format!("/bulk/{}/abort", self.id),
+                        "Abort…",
+                        "What it did stays done; the letters it did not reach stay on the shelf. It cannot be taken up again.",
+                        html! {},
+                        "Abort this operation",
+                        "danger",
+                    ))
                 }
             }
         }

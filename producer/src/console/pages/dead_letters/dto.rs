@@ -185,3 +185,27 @@ fn examples(letters: &[Letter], now: DateTime<Utc>) -> Markup {
 pub(crate) fn letters(n: u64) -> String {
     if n == 1 { "1 letter".to_owned() } else { format!("{} letters", number(n)) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use super::*;
+    use crate::Person;
+
+    #[test]
+    fn a_note_is_for_operators() {
+        let triage = Triage {
+            assignee: Some("lena".to_owned()),
+            note: Some("ask Otto".to_owned()),
+            by: "lena".to_owned(),
+            at: DateTime::default(),
+        };
+        let seen = |role| {
+            let viewer = Viewer { person: Person::named("max").unwrap(), role, logged_in: true };
+            let seen = TriageSeen::seen_by(&triage, &viewer);
+            (seen.assignee, seen.note)
+        };
+        assert_eq!(seen(Role::ReadOnly), (Some("lena".to_owned()), None));
+        assert_eq!(seen(Role::Operator), (Some("lena".to_owned()), Some("ask Otto".to_owned())));
+    }
+}

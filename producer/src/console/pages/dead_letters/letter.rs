@@ -14,7 +14,7 @@ use super::{
 };
 use crate::console::{
     call::{Call, Viewer},
-    components::{badge, facts, number, or_dash, text, time},
+    components::{badge, confirm, facts, number, or_dash, text, time},
     error::ConsoleError,
     forms::{query_with, reason_field},
     pages::jobs::timeline::{self, Event},
@@ -148,16 +148,18 @@ fn what_to_do(page: &LetterPage, group: &str) -> Markup {
                 summary { "Assign or note" }
                 (actions::triage_form(&format!("/dead-letters/{}/triage", letter.id), letter.triage.as_ref()))
             }
-            details .confirm .danger {
-                summary { "Discard…" }
-                form .form method="post" action=(DISCARD) {
-                    p { "It is deleted for good and never runs again. Who did it and why is kept in the audit." }
-                    input type="hidden" name="ids" value=(letter.id);
-                    input type="hidden" name="back" value=(back);
-                    (reason_field("entered twice by mistake"))
-                    button .danger type="submit" { "Discard this letter" }
-                }
-            }
+            (confirm(
+                    DISCARD,
+                    "Discard…",
+                    "It is deleted for good and never runs again. Who did it and why is kept in the audit.",
+                    html! {
+                        input type="hidden" name="ids" value=(letter.id);
+                        input type="hidden" name="back" value=(back);
+                        (reason_field("entered twice by mistake"))
+                    },
+                    "Discard this letter",
+                    "danger",
+                ))
             }
         }
     }

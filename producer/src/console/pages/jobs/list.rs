@@ -12,7 +12,7 @@ use super::{
 };
 use crate::console::{
     call::Call,
-    components::{empty, next_page, number, or_dash, table, text, time},
+    components::{self, Tab, empty, next_page, number, or_dash, table, text, time},
     error::ConsoleError,
     forms::{address, choice, cursor_error, page_limit, query_with, text_field},
     reply::View,
@@ -211,21 +211,18 @@ fn tabs(counts: &Counts, filters: &Filters) -> Markup {
         (Some("dead"), "Dead", Some(counts.dead)),
         (Some("ended"), "Ended", None),
     ];
-    let chosen = filters.query.state.as_deref();
-    html! {
-        nav aria-label="States" {
-            ul .tabs {
-                @for (state, name, count) in tabs {
-                    @let query = query_with(&filters.raw, &[("state", state), ("after", None)]);
-                    li {
-                        a href=(address("/jobs", &query)) aria-current=[(state == chosen).then_some("page")] {
-                            (name) @if let Some(count) = count { " " span .count { (number(count)) } }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let named = tabs.map(|(state, name, count)| {
+        (state, count.map_or_else(|| name.to_owned(), |count| format!("{name} {}", number(count))))
+    });
+    let shown: Vec<Tab<'_>> = named
+        .iter()
+        .map(|(state, name)| {
+            let query = query_with(&filters.raw, &[("state", *state), ("after", None)]);
+            let current = *state == filters.query.state.as_deref();
+            Tab { href: address("/jobs", &query), name, current }
+        })
+        .collect();
+    components::tabs("States", &shown)
 }
 
 fn filter_form(filters: &Filters) -> Markup {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::dto::FaultSeen;
-use crate::console::components::{badge, span, text, time};
+use crate::console::components::{Step, badge, span, text, time, timeline};
 
 /// One thing that happened to a job, or will.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -103,26 +103,24 @@ fn times(n: u32) -> String {
 
 /// The timeline on a page.
 pub(crate) fn show(events: &[Event], at: DateTime<Utc>) -> Markup {
-    html! {
-        ol .timeline {
-            @for (place, event) in events.iter().enumerate() {
-                li class=(tone(event.what)) {
-                    (badge(tone(event.what), event.what)) " "
-                    span .when {
-                        @if let Some(when) = event.at {
-                            (time(when, at))
-                            @if let Some(pause) = pause(events, place) { ", " (pause) " later" }
-                        } @else { "counted, without its time" }
-                    }
-                    p { (text(&event.text)) }
-                    @if let Some(fault) = &event.fault {
-                        p { (badge("bad", fault.kind)) " " (text(&fault.message)) }
-                        p { (fault.details()) }
-                    }
-                }
+    let step = |(place, event): (usize, &Event)| Step {
+        tone: tone(event.what),
+        when: html! {
+            @if let Some(when) = event.at {
+                (time(when, at))
+                @if let Some(pause) = pause(events, place) { ", " (pause) " later" }
+            } @else { "counted, without its time" }
+        },
+        title: text(&event.text),
+        body: html! {
+            @if let Some(fault) = &event.fault {
+                p { (badge("bad", fault.kind)) " " (text(&fault.message)) }
+                p { (fault.details()) }
             }
-        }
-    }
+        },
+    };
+    let steps: Vec<Step> = events.iter().enumerate().map(step).collect();
+    timeline("What happened", &steps)
 }
 
 /// How long after the event before; none below a second.
