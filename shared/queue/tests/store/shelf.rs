@@ -47,6 +47,23 @@ async fn letters_are_grouped_by_cause_and_filtered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_letter_knows_the_next_ones_of_its_cause() {
+    let house = with_dead(6).await;
+    let cause = house.queue.causes().await.unwrap().remove(0).hash;
+    let filter = DeadFilter { cause: Some(cause.clone()), ..DeadFilter::default() };
+    let ids: Vec<JobId> = letters(&house, &filter).await.into_iter().map(|letter| letter.job.id).collect();
+    for (place, id) in ids.iter().enumerate() {
+        let found = house.queue.neighbours(id, &cause).await.unwrap().unwrap();
+        let newer = place.checked_sub(1).map(|place| &ids[place]);
+        assert_eq!((found.place, found.letters), (place as u64 + 1, 3));
+        assert_eq!((found.newer.as_ref(), found.older.as_ref()), (newer, ids.get(place + 1)));
+    }
+    house.queue.discard(&ids[1..2], "lena", "test").await.unwrap();
+    assert_eq!(house.queue.neighbours(&ids[1], &cause).await.unwrap(), None);
+    assert_eq!(house.queue.neighbours(&ids[0], &cause).await.unwrap().unwrap().older.as_ref(), Some(&ids[2]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_letters_hold_every_letter_once() {
     let house = with_dead(250).await;
     let mut seen: Vec<JobId> = Vec::new();
