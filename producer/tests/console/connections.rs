@@ -1,7 +1,8 @@
 //! `/connections`.
 
 use std::{
-    process::Command,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
 };
 
@@ -11,7 +12,7 @@ use mlc_vault::ExposeSecret as _;
 use serde_json::json;
 use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::Notify};
 
-use crate::site::Site;
+use crate::{private_redis::PrivateRedis, site::Site};
 
 const CANARY: &str = "canary-4711-<i>-secret";
 
@@ -264,4 +265,54 @@ async fn a_deleted_secret_is_gone_and_says_why() {
     let last = site.rooms.ledger.audit_actions(1).await.unwrap().remove(0).action;
     assert_eq!((last.what.as_str(), last.before.as_deref()), ("delete_secret", Some("set")));
     assert_eq!(last.after.as_deref(), Some("not set: the integration was replaced"));
+}
+
+#[test]
+fn a_secret_that_was_set_stands_in_no_line_of_the_log() {
+    let redis = PrivateRedis::start();
+    let mut producer =
+        redis.command(&["produce"]).env("MLC__LOG__LEVEL", "trace").stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(producer.stderr.take().unwrap());
+    let mut lines = String::new();
+    let address = loop {
+        let read = lines.len();
+        assert!(log.read_line(&mut lines).unwrap() > 0, "the producer ended: {lines}");
+        if let Some((_, rest)) = lines[read..].split_once("console at http://") {
+            break rest.split('/').next().unwrap().to_owned();
+        }
+    };
+    // Nobody else empties the pipe, and a full one would stop the producer.
+    let reading = std::thread::spawn(move || {
+        log.read_to_string(&mut lines).unwrap();
+        lines
+    });
+    let post = |path: &str, kind: &str, body: &str| {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: {kind}\r\n");
+        stream.write_all(format!("{head}content-length: {length}\r\n\r\n{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(!answer.contains("canary"), "{answer}");
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    let (page, api) = ("/connections/hubspot-main", "/api/v1/connections/hubspot-main");
+    let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+    assert_eq!(post(&format!("{page}/secrets/token"), form, "value=canary-4711"), "303");
+    assert_eq!(post(&format!("{api}/secrets/token"), json, r#"{"value": "canary-4711"}"#), "200");
+    assert_eq!(post(&format!("{api}/secrets/token"), json, r#"{"value": ["canary-4711"]}"#), "400");
+    assert_eq!(post(&format!("{page}/secrets/api_key"), form, "value=canary-4711"), "404");
+    assert_eq!(post(&format!("{page}/ping"), form, ""), "303");
+    let socket = redis.settings_file().with_file_name("redis.sock");
+    let mut stop = Command::new("redis-cli");
+    stop.arg("-s").arg(socket).args(["config", "set", "maxmemory", "1"]).stdout(Stdio::null());
+    assert!(stop.status().unwrap().success());
+    assert_eq!(post(&format!("{page}/secrets/token"), form, "value=canary-4711"), "503");
+    assert!(Command::new("kill").args(["-TERM", &producer.id().to_string()]).status().unwrap().success());
+    let lines = reading.join().unwrap();
+    producer.wait().unwrap();
+    assert!(lines.contains("\"DEBUG\"") || lines.contains("\"TRACE\""), "nothing was logged in detail: {lines}");
+    assert!(lines.contains("A page of the console could not be shown"), "{lines}");
+    let told = lines.lines().find(|line| line.contains("canary"));
+    assert!(told.is_none(), "{told:?}");
 }

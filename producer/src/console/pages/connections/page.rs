@@ -6,15 +6,15 @@ use mlc_accounts::Role;
 
 use super::value::{ConnectionList, ConnectionPage, ConnectionRow, LaneView, PingView, SecretRow, Stop};
 use crate::{
-    action::{REASON_CHARS, secret::LONGEST_SECRET},
+    action::secret::LONGEST_SECRET,
     console::{
         call::Viewer,
-        components::{badge, empty, facts, number, or_dash, table, text, time},
+        components::{Field, act, badge, confirm, empty, facts, head, live, number, or_dash, table, text, time},
     },
 };
 
 pub(super) fn list(list: &ConnectionList, now: DateTime<Utc>) -> Markup {
-    let columns = ["Connection", "System", "Address", "Lane", "Waiting", "Running", "Credentials", "Last test"];
+    let columns = ["Connection", "System", "Address", "Lane", "#Waiting", "#Running", "Credentials", "Last test"];
     let rows = html! {
         @for one in &list.connections {
             tr {
@@ -29,12 +29,13 @@ pub(super) fn list(list: &ConnectionList, now: DateTime<Utc>) -> Markup {
             }
         }
     };
+    let listed = html! {
+        @if list.connections.is_empty() { (empty("No connection is configured: add a section [connections.NAME] to the settings.")) }
+        @else { (table("Connections", &columns, rows)) }
+    };
     html! {
-        h1 { "Connections" }
-        div #connection-list data-live="lanes" {
-            @if list.connections.is_empty() { (empty("No connection is configured: add a section [connections.NAME] to the settings.")) }
-            @else { (table("Connections", &columns, rows)) }
-        }
+        (head(html! { "Connections" }, html! {}, html! {}))
+        (live("connection-list", "lanes audit", listed))
     }
 }
 
@@ -78,25 +79,27 @@ fn verdict_badge(verdict: &str) -> Markup {
 pub(super) fn one(shown: &ConnectionPage, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
     let connection = &shown.connection;
     let acts = viewer.may(Role::Operator);
+    let state = html! {
+        @if connection.system.is_none() {
+            div .message.warn { p { "This connection is not in the settings any more. Its jobs wait until it is there again." } }
+        }
+        @if let Some(held) = &connection.lane.held {
+            div .message.bad { p { (badge("bad", "held")) " Its credentials were refused: " (why(held, now)) ". Its jobs wait; none is burned." } }
+        }
+        @if let Some(paused) = &connection.lane.paused {
+            div .message.warn { p { (badge("warn", "paused")) " " (why(paused, now)) } }
+        }
+        (facts(&pairs(shown)))
+    };
     html! {
         p .crumbs { a href="/connections" { "Connections" } " › " (text(&connection.name)) }
-        h1 { "Connection " (text(&connection.name)) }
-        div #connection-state data-live="lanes" {
-            @if connection.system.is_none() {
-                div .message.warn { p { "This connection is not in the settings any more. Its jobs wait until it is there again." } }
-            }
-            @if let Some(held) = &connection.lane.held {
-                div .message.bad { p { (badge("bad", "held")) " Its credentials were refused: " (why(held, now)) ". Its jobs wait; none is burned." } }
-            }
-            @if let Some(paused) = &connection.lane.paused {
-                div .message.warn { p { (badge("warn", "paused")) " " (why(paused, now)) } }
-            }
-            (facts(&pairs(shown)))
-        }
+        (head(html! { "Connection " (text(&connection.name)) }, html! {}, html! {}))
+        (live("connection-state", "lanes", state))
         @if acts { h2 { "Lane" } (switches(connection, now)) }
         @if connection.system.is_some() {
             h2 { "Test" }
-            (test(shown, acts, now))
+            // A test that somebody else asked for leaves its entry when it has ended.
+            (live("connection-test", "audit", test(shown, acts, now)))
             h2 { "Credentials" }
             (credentials(shown, viewer, now))
         }
@@ -128,6 +131,7 @@ fn pairs(shown: &ConnectionPage) -> Vec<(&'static str, Markup)> {
 fn switches(connection: &ConnectionRow, now: DateTime<Utc>) -> Markup {
     let (name, lane) = (&connection.name, &connection.lane);
     let path = |verb: &str| format!("/connections/{name}/{verb}");
+    let pausing = "Jobs that run now end; all others wait until somebody resumes it.";
     html! {
         div .actions {
             @if let Some(held) = &lane.held {
@@ -137,34 +141,29 @@ fn switches(connection: &ConnectionRow, now: DateTime<Utc>) -> Markup {
                         p { "It is held because its credentials were refused: " (why(held, now)) }
                         p { "Set the credential that is wrong, or test the connection: a good test releases it by itself. Released \
                              with the same credentials, the next job holds it again." }
-                        (reason_field("release-reason", "Why it is released"))
+                        (reason_field("release", "Why it is released"))
                         button .primary type="submit" { "Release " (name) }
                     }
                 }
             }
-            @if lane.paused.is_some() {
-                form method="post" action=(path("resume")) { button .primary type="submit" { "Resume " (name) } }
-            } @else {
-                details .confirm {
-                    summary { "Pause…" }
-                    form .form method="post" action=(path("pause")) {
-                        p { "Jobs that run now end; all others wait until somebody resumes it." }
-                        (reason_field("pause-reason", "Why it is paused"))
-                        button type="submit" { "Pause " (name) }
-                    }
-                }
+            @if lane.paused.is_some() { (act(&path("resume"), &format!("Resume {name}"), "primary")) }
+            @else {
+                (confirm(&path("pause"), "Pause…", pausing, reason_field("pause", "Why it is paused"), &format!("Pause {name}"), "primary"))
             }
         }
     }
 }
 
-fn reason_field(id: &str, label: &str) -> Markup {
-    html! {
-        div .field {
-            label for=(id) { (label) }
-            input id=(id) name="reason" required maxlength=(REASON_CHARS) autocomplete="off";
-        }
+fn reason_field(form: &str, label: &str) -> Markup {
+    Field {
+        name: "reason",
+        form,
+        label,
+        hint: "Kept in the audit; no personal data.",
+        required: true,
+        ..Field::default()
     }
+    .show()
 }
 
 fn test(shown: &ConnectionPage, acts: bool, now: DateTime<Utc>) -> Markup {
@@ -237,7 +236,7 @@ fn credentials(shown: &ConnectionPage, viewer: &Viewer, now: DateTime<Utc>) -> M
 fn change(connection: &str, secret: &SecretRow) -> Markup {
     let path = format!("/connections/{connection}/secrets/{}", secret.name);
     let (verb, word) = if secret.set_at.is_some() { ("Replace", "Replace…") } else { ("Set", "Set…") };
-    let (value_id, reason_id) = (format!("value-{}", secret.name), format!("reason-{}", secret.name));
+    let value_id = format!("value-{}", secret.name);
     html! {
         details {
             summary { (word) span .hidden { " " (secret.name) } }
@@ -254,7 +253,7 @@ fn change(connection: &str, secret: &SecretRow) -> Markup {
                 summary { "Delete…" span .hidden { " " (secret.name) } }
                 form .form method="post" action=(format!("{path}/delete")) {
                     @if secret.needed { p { "The connection cannot work without it: its lane will be held." } }
-                    (reason_field(&reason_id, "Why it is deleted"))
+                    (reason_field(&format!("delete-{}", secret.name), "Why it is deleted"))
                     button .danger type="submit" { "Delete " (secret.name) }
                 }
             }

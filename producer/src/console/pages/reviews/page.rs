@@ -8,7 +8,10 @@ use mlc_ledger::{ReviewFilter, ReviewKind};
 use super::{Amounts, Review, ReviewList, ReviewPage};
 use crate::console::{
     call::Viewer,
-    components::{badge, empty, facts, next_page, number, record_path, table, text, time},
+    components::{
+        Field, Step, Tab, badge, confirm, empty, facts, filters, head, live, next_page, number, options, record_path,
+        select, table, tabs, text, time, timeline,
+    },
 };
 
 /// What a list is shown with, beside its items.
@@ -27,72 +30,57 @@ const KINDS: [ReviewKind; 5] = [
     ReviewKind::Unmatched,
 ];
 
+const DISMISSING: &str = "It is closed and nothing is written. A later version of the record asks again.";
+const REOPENING: &str = "The decision is taken back and the item waits again. What it let through stays written.";
+
 pub(super) fn list(list: &ReviewList, frame: &Frame) -> Markup {
     let state = frame.filter.state.map_or("all", |state| state.as_str());
     let counts = list.counts;
-    let tabs = [
+    let states = [
         ("open", "Open", counts.open),
         ("accepted", "Accepted", counts.accepted),
         ("dismissed", "Dismissed", counts.dismissed),
         ("all", "All", counts.open + counts.accepted + counts.dismissed),
     ];
     let is_filtered = frame.filter.kind.is_some() || frame.filter.flow.is_some();
+    let names: Vec<String> = states.iter().map(|(_, name, items)| format!("{name} ({})", number(*items))).collect();
+    let views: Vec<Tab<'_>> = states
+        .iter()
+        .zip(&names)
+        .map(|((word, ..), name)| Tab { href: with_state(word, &frame.filter), name, current: *word == state })
+        .collect();
+    let listed = html! {
+        (tabs("States", &views))
+        @if list.items.is_empty() {
+            @if list.next.is_some() { (empty("None of the items looked at so far fits. There are more: go on.")) }
+            @else if is_filtered { (empty("No item fits the filter.")) }
+            @else if state == "open" { (empty("Nothing waits for a decision.")) }
+            @else { (empty("No item stands here.")) }
+        } @else {
+            (table("Items of the review list", &["Item", "Kind", "Record", "State", "Raised", "What"], rows(list, frame)))
+        }
+        (next_page("/reviews", &frame.query, list.next.as_deref()))
+    };
+    let kinds = KINDS.iter().map(|kind| kind.as_str());
+    let chosen_kind = frame.filter.kind.map_or("", |kind| kind.as_str());
+    let chosen_flow = frame.filter.flow.as_ref().map_or("", |flow| flow.as_str());
+    let controls = html! {
+        input type="hidden" name="state" value=(state);
+        (select("reviews", "kind", "Kind", &options("Any", kinds), chosen_kind))
+        (select("reviews", "flow", "Flow", &flows(frame), chosen_flow))
+    };
     html! {
-        h1 { "Review list" }
-        div #review-list data-live="reviews" {
-            nav aria-label="States" {
-                ul .tabs {
-                    @for (word, name, items) in tabs {
-                        li {
-                            a href=(with_state(word, &frame.filter)) aria-current=[(word == state).then_some("page")] {
-                                (name) " (" (number(items)) ")"
-                            }
-                        }
-                    }
-                }
-            }
-            @if list.items.is_empty() {
-                @if list.next.is_some() { (empty("None of the items looked at so far fits. There are more: go on.")) }
-                @else if is_filtered { (empty("No item fits the filter.")) }
-                @else if state == "open" { (empty("Nothing waits for a decision.")) }
-                @else { (empty("No item stands here.")) }
-            } @else {
-                (table("Items of the review list", &["Item", "Kind", "Record", "State", "Raised", "What"], rows(list, frame)))
-            }
-            (next_page("/reviews", &frame.query, list.next.as_deref()))
-        }
-        form .filters method="get" action="/reviews" {
-            input type="hidden" name="state" value=(state);
-            div .field {
-                label for="kind" { "Kind" }
-                select #kind name="kind" {
-                    option value="" { "Any" }
-                    @for kind in KINDS {
-                        option value=(kind) selected[frame.filter.kind == Some(kind)] { (words(kind.as_str())) }
-                    }
-                }
-            }
-            div .field {
-                label for="flow" { "Flow" }
-                select #flow name="flow" {
-                    option value="" { "Any" }
-                    @for flow in flows(frame) {
-                        option value=(flow) selected[frame.filter.flow.as_ref().is_some_and(|one| one.as_str() == flow)] { (flow) }
-                    }
-                }
-            }
-            button type="submit" { "Filter" }
-        }
+        (head(html! { "Review list" }, html! {}, html! {}))
+        (filters("/reviews", controls))
+        (live("review-list", "reviews", listed))
     }
 }
 
 /// Those of the settings, and the one that is asked for even when it is not configured any more.
-fn flows(frame: &Frame) -> Vec<&str> {
-    let mut flows: Vec<&str> = frame.flows.iter().map(String::as_str).collect();
-    if let Some(flow) = frame.filter.flow.as_ref().map(|flow| flow.as_str()).filter(|flow| !flows.contains(flow)) {
-        flows.push(flow);
-    }
-    flows
+fn flows(frame: &Frame) -> Vec<(String, String)> {
+    let asked = frame.filter.flow.as_ref().map(ToString::to_string).filter(|flow| !frame.flows.contains(flow));
+    let named = frame.flows.iter().cloned().chain(asked).map(|flow| (flow.clone(), flow));
+    std::iter::once((String::new(), "Any".to_owned())).chain(named).collect()
 }
 
 fn with_state(state: &str, filter: &ReviewFilter) -> String {
@@ -119,15 +107,17 @@ fn rows(list: &ReviewList, frame: &Frame) -> Markup {
 
 pub(super) fn one(shown: &ReviewPage, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
     let item = &shown.item;
+    let title = html! { "Item " (item.id) ": " (words(&item.kind)) };
+    let known = html! {
+        p { (text(&item.summary)) }
+        @if !shown.amounts.is_empty() { h2 { "Amounts" } (amounts(&shown.amounts)) }
+        h2 { "Facts" }
+        (facts(&fact_pairs(shown, now)))
+    };
     html! {
         p .crumbs { a href="/reviews" { "Review list" } " › " "Item " (item.id) }
-        div .head { h1 { "Item " (item.id) ": " (words(&item.kind)) } (state_badge(&item.state)) }
-        p { (text(&item.summary)) }
-        div #review-facts data-live="reviews" {
-            @if !shown.amounts.is_empty() { h2 { "Amounts" } (amounts(&shown.amounts)) }
-            h2 { "Facts" }
-            (facts(&fact_pairs(shown, now)))
-        }
+        (head(title, state_badge(&item.state), html! {}))
+        (live("review-facts", "reviews", known))
         @if viewer.may(Role::Operator) { (actions(shown)) }
         h2 { "History of the record on this list" }
         (history(shown, now))
@@ -169,7 +159,8 @@ fn amounts(all: &[Amounts]) -> Markup {
     let find = |amounts: &Amounts, label: &str| {
         amounts.amounts.iter().find(|one| one.label == label).map(|one| one.amount.clone())
     };
-    let columns: Vec<&str> = ["What"].into_iter().chain(labels.iter().copied()).chain(["Difference"]).collect();
+    let numbers: Vec<String> = labels.iter().chain(&["Difference"]).map(|label| format!("#{label}")).collect();
+    let columns: Vec<&str> = ["What"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
     let rows = html! {
         @for amounts in all {
             tr {
@@ -193,48 +184,24 @@ fn actions(shown: &ReviewPage) -> Markup {
     } else {
         "It is marked as let through. Nothing is read or written by that alone."
     };
+    let button = |verb: &str| format!("{verb} item {}", item.id);
+    let note = |form: &str, label: &str, required: bool| {
+        Field { name: "note", form, label, hint: "Kept with the item; no personal data.", required, ..Field::default() }
+            .show()
+    };
+    let why = "Why, for those who wonder later";
     html! {
         h2 { "Decide" }
         div .actions {
             @if item.state != "accepted" {
-                details .confirm {
-                    summary { "Accept…" }
-                    form .form method="post" action=(path("accept")) {
-                        p { (accepting) }
-                        (note_field("accept-note", "Note, for those who wonder later", false))
-                        button .primary type="submit" { "Accept item " (item.id) }
-                    }
-                }
+                (confirm(&path("accept"), "Accept…", accepting, note("accept", why, false), &button("Accept"), "primary"))
             }
             @if item.state != "dismissed" {
-                details .confirm.danger {
-                    summary { "Dismiss…" }
-                    form .form method="post" action=(path("dismiss")) {
-                        p { "It is closed and nothing is written. A later version of the record asks again." }
-                        (note_field("dismiss-note", "Why it is dismissed", true))
-                        button .danger type="submit" { "Dismiss item " (item.id) }
-                    }
-                }
+                (confirm(&path("dismiss"), "Dismiss…", DISMISSING, note("dismiss", why, true), &button("Dismiss"), "danger"))
             }
             @if item.state != "open" {
-                details .confirm {
-                    summary { "Reopen…" }
-                    form .form method="post" action=(path("reopen")) {
-                        p { "The decision is taken back and the item waits again. What it let through stays written." }
-                        (note_field("reopen-note", "Note, for those who wonder later", false))
-                        button type="submit" { "Reopen item " (item.id) }
-                    }
-                }
+                (confirm(&path("reopen"), "Reopen…", REOPENING, note("reopen", why, false), &button("Reopen"), "primary"))
             }
-        }
-    }
-}
-
-fn note_field(id: &str, label: &str, is_required: bool) -> Markup {
-    html! {
-        div .field {
-            label for=(id) { (label) }
-            input id=(id) name="note" maxlength="1000" autocomplete="off" required[is_required];
         }
     }
 }
@@ -243,19 +210,14 @@ fn history(shown: &ReviewPage, now: DateTime<Utc>) -> Markup {
     if shown.history.is_empty() {
         return empty("The record's trail tells of no decision.");
     }
-    html! {
-        ol .timeline {
-            @for event in &shown.history {
-                li {
-                    p .when { (time(event.at, now)) }
-                    p {
-                        (text(&event.text))
-                        @if let Some(job) = &event.job { " · " a href=(format!("/jobs/{job}")) { "job " (text(job)) } }
-                    }
-                }
-            }
-        }
-    }
+    let step = |event: &super::Event| Step {
+        tone: if event.job.is_some() { "warn" } else { "good" },
+        when: time(event.at, now),
+        title: text(&event.text),
+        body: html! { @if let Some(job) = &event.job { p { "By job " a href=(format!("/jobs/{job}")) { (text(job)) } } } },
+    };
+    let steps: Vec<Step> = shown.history.iter().map(step).collect();
+    timeline("History of the record on this list", &steps)
 }
 
 fn state_badge(state: &str) -> Markup {
@@ -310,7 +272,7 @@ mod tests {
         .filter_map(|(name, text)| read(name, text))
         .collect();
         let shown = amounts(&all).into_string();
-        assert_eq!(shown.matches("<th scope=\"col\">").count(), 1 + 5 + 1, "{shown}");
+        assert_eq!(shown.matches(" scope=\"col\">").count(), 1 + 5 + 1, "{shown}");
         assert_eq!(shown.matches("+2 (+20 %)").count(), 1, "{shown}");
         assert_eq!(shown.matches("<tr>").count(), 1 + 3, "{shown}");
     }
