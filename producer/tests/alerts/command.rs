@@ -2,7 +2,8 @@
 
 use std::{
     io::Write as _,
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -98,4 +99,27 @@ async fn all_channels_are_tried_and_one_that_fails_does_not_stop_the_rest() {
         .collect();
     assert_eq!(taken, [("chat", false), ("hook", true), ("post", true)]);
     assert!(tried["items"][2]["answer"].as_str().unwrap().contains("queued as 4711"), "{tried}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_producer_tells_by_itself_and_ends_when_it_is_told_to() {
+    let receiver = Receiver::start().await;
+    let house = House::with_hook(&receiver, "every = \"5s\"\ngroup_wait = \"0s\"").await;
+    house.hold("epicor-main").await;
+    let producer = house.redis.command(&["produce"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let given_up = Instant::now() + Duration::from_secs(30);
+    let told = loop {
+        let told = receiver.told();
+        if !told.is_empty() || Instant::now() > given_up {
+            break told;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    Command::new("kill").args(["-TERM", &producer.id().to_string()]).status().unwrap();
+    let ended = tokio::task::spawn_blocking(move || producer.wait_with_output()).await.unwrap().unwrap();
+    let log = stderr(&ended);
+    assert_eq!(told, ["firing held"], "{log}");
+    assert!(ended.status.success() && log.contains("This producer sends alerts now"), "{log}");
+    assert!(!log.contains("/hooks/canary") && !log.contains("canary@"), "{log}");
+    assert_eq!(house.rooms.ledger.leader("alerts").await.unwrap(), None, "the lead was given back");
 }

@@ -52,6 +52,20 @@ only = ["held", "signatures"]
 }
 
 #[test]
+fn the_environment_reaches_into_channels() {
+    let variables = [
+        ("MLC__ALERTS__CHANNELS__ON_CALL__MIN_SEVERITY", "critical"),
+        ("MLC__ALERTS__CHANNELS__ON_CALL__ONLY", "[\"held\"]"),
+        ("MLC__ALERTS__REPEAT", "1h"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let alerts = Settings::parse("mlc.toml", "[alerts.channels.on-call]\nkind = \"slack\"", variables).unwrap().alerts;
+    let channel = &alerts.channels[&"on-call".parse().unwrap()];
+    assert_eq!((channel.min_severity(), channel.kinds().0), (AlertSeverity::Critical, &[AlertKind::Held][..]));
+    assert_eq!(alerts.repeat.as_secs(), 3600);
+}
+
+#[test]
 fn a_secret_of_a_channel_in_the_file_is_refused_without_showing_it() {
     for (kind, line, secret) in [
         ("slack", "url = \"https://hooks.example.com/canary\"", "url"),
