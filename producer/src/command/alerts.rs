@@ -88,13 +88,17 @@ async fn list(rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
     }
     let mut firing: Vec<_> = book.alerts.iter().filter(|alert| alert.ended_at.is_none()).collect();
     firing.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.since.cmp(&b.since)));
-    output.json(&json!({ "channels": channels, "alerts": firing }))?;
+    let quiet = rooms.settings.alerts.is_quiet(rooms.clock.now());
+    output.json(&json!({ "channels": channels, "alerts": firing, "quiet": quiet }))?;
     if rows.is_empty() {
         return output
             .line("No channel is configured: nobody is told anything. See [alerts] in deploy/example.toml.")
             .map(|()| Exit::Done);
     }
     output.table(["CHANNEL", "KIND", "SECRETS", "MISSING", "LAST SENT", "PROBLEM"], rows)?;
+    if quiet {
+        output.line("It is a quiet time: only what is critical is told until it ends.")?;
+    }
     if firing.is_empty() {
         output.line("Nothing fires.")?;
     }
