@@ -57,9 +57,7 @@ async fn all_that_match_are_replayed_after_a_preview_and_the_progress_is_shown()
     assert_eq!(answer.status, 303, "{}", answer.text());
     let path = path_of(answer.header("location"));
     let page = site.page(&path).await;
-    for wanted in
-        ["max=\"7\" value=\"0\"", "0 of 7 letters replayed", "as fast as it goes", "Pause this operation"]
-    {
+    for wanted in ["max=\"7\" value=\"0\"", "0 of 7 letters replayed", "as fast as it goes", "Pause this operation"] {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }
     let (what, subject, _, after) = actions(&site.rooms).await.remove(0);

@@ -172,7 +172,9 @@ async fn one(call: Call) -> Result<View, ConsoleError> {
 }
 
 fn changes_of(call: &Call, entry: &ActionEntry, content: bool) -> Changes {
-    let Some(sealed) = &entry.action.sealed else { return Changes::None };
+    if entry.action.sealed.is_none() {
+        return Changes::None;
+    }
     if !call.viewer.may(Role::Operator) {
         return Changes::Hidden;
     }
@@ -180,7 +182,7 @@ fn changes_of(call: &Call, entry: &ActionEntry, content: bool) -> Changes {
         return Changes::Closed;
     }
     let field = |change: FieldChange| ChangedField { path: change.path, before: change.before, after: change.after };
-    unseal(&call.rooms, &entry.action.subject, sealed)
+    unseal(&call.rooms, &entry.action)
         .map_or(Changes::Unreadable, |changes| Changes::Open { fields: changes.into_iter().map(field).collect() })
 }
 

@@ -243,6 +243,7 @@ async fn apply(call: Call) -> Result<Done, ConsoleError> {
             before: Some(edited.before),
             after: Some(edited.after),
             sealed: Some(edited.sealed),
+            who: None,
         },
     })
 }
