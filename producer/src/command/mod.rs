@@ -12,6 +12,7 @@ mod follow;
 mod jobs;
 mod lane;
 mod man;
+mod openapi;
 mod ping;
 mod produce;
 mod review;
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     Top(top::Top),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Print the OpenAPI description of the console's API.
+    #[command(hide = true)]
+    Openapi,
     /// Write manual pages, one for each command.
     Man(man::Man),
 }
@@ -129,6 +133,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Vault(command) => vault::run(command, &caller).await,
         Command::Top(command) => top::run(command, &caller).await,
         Command::Completions(command) => completions::run(command),
+        Command::Openapi => openapi::run(caller.output),
         Command::Man(command) => man::run(command, caller.output),
     }
 }

@@ -15,6 +15,7 @@ mod errands;
 mod events;
 mod flows;
 mod jobs;
+mod openapi;
 mod overview;
 mod people;
 mod records;
