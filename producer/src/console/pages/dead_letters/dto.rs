@@ -1,5 +1,7 @@
 //! Dead letters as the API tells them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use mlc_accounts::Role;
@@ -12,6 +14,9 @@ use crate::console::{
     components::{facts, number, or_dash, table, text, time},
     pages::jobs::dto::FaultSeen,
 };
+
+/// Letters shown of those that an action would hit.
+const EXAMPLES: usize = 5;
 
 /// A job that was given up, with the reason.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -133,6 +138,27 @@ impl Hits {
             newest: preview.newest,
             examples: preview.examples.iter().map(|letter| Letter::seen_by(letter, viewer)).collect(),
         }
+    }
+
+    /// Of what a page of the list found; `complete` when that is all.
+    pub(crate) fn of_page(found: &[DeadLetter], complete: bool, viewer: &Viewer) -> Self {
+        let (mut by_lane, mut by_kind) = (BTreeMap::new(), BTreeMap::new());
+        for letter in found {
+            *by_lane.entry(letter.job.lane.to_string()).or_default() += 1;
+            *by_kind.entry(letter.job.kind.clone()).or_default() += 1;
+        }
+        let preview = Preview {
+            letters: found.len() as u64,
+            complete,
+            counted: found.len() as u64,
+            by_lane,
+            by_kind,
+            // The newest stands first.
+            oldest: found.last().map(|letter| letter.died_at),
+            newest: found.first().map(|letter| letter.died_at),
+            examples: found.iter().take(EXAMPLES).cloned().collect(),
+        };
+        Self::seen_by(preview, viewer)
     }
 
     /// How many, such as `3 letters` or `at least 2 000 letters`.

@@ -22,7 +22,7 @@ use crate::console::{
 };
 
 /// Letters looked at for the preview above the list; the page that asks for confirmation looks further.
-const PREVIEW_LOOKS: usize = 2_000;
+const PREVIEW_LOOKS: usize = 500;
 
 /// One page of letters.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -51,12 +51,16 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
     let filter = which.read(&call).await?;
     let page = Page { after: which.after.clone(), limit };
     let found = call.rooms.queue.dead_letters(&filter, &page).await.map_err(cursor_error)?;
-    let hits = match which.after {
-        None => Some(Hits::seen_by(call.rooms.queue.preview(&filter, PREVIEW_LOOKS).await?, &call.viewer)),
-        Some(_) => None,
+    let looked_at_part = found.next.is_some() && found.items.len() < limit;
+    let hits = match (&which.after, &found.next) {
+        (Some(_), _) => None,
+        // All that match are on this page, or all that there was time to find: to look again would tell no more.
+        (None, None) => Some(Hits::of_page(&found.items, true, &call.viewer)),
+        (None, Some(_)) if looked_at_part => Some(Hits::of_page(&found.items, false, &call.viewer)),
+        (None, Some(_)) => Some(Hits::seen_by(call.rooms.queue.preview(&filter, PREVIEW_LOOKS).await?, &call.viewer)),
     };
     let letters = Letters {
-        looked_at_part: found.next.is_some() && found.items.len() < limit,
+        looked_at_part,
         letters: found.items.iter().map(|letter| Letter::seen_by(letter, &call.viewer)).collect(),
         next: found.next,
         hits,
@@ -81,7 +85,7 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
 }
 
 fn all_that_match(hits: &Hits, which: &Which, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
-    if hits.letters == 0 {
+    if hits.letters == 0 && hits.complete {
         return html! {};
     }
     let query = which.query();
