@@ -78,7 +78,7 @@ fn form(form: &LoginForm, problem: Option<&str>, nobody: bool) -> Markup {
                 code { "mlc account add NAME --role admin" }
             }
         }
-        form .login method="post" action="/login" {
+        form .form method="post" action="/login" {
             input type="hidden" name="next" value=(shell::own_path(form.next.as_deref().unwrap_or("/")));
             div .field {
                 label for="name" { "Name" }

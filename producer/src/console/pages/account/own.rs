@@ -177,7 +177,7 @@ fn page(own: &Own, viewer: &Viewer) -> Markup {
         section {
             h2 { "Password" }
             p .hint { "At least 12 characters. All other sessions end; tokens stay." }
-            form method="post" action="/account/password" {
+            form .form method="post" action="/account/password" {
                 input type="hidden" name="username" autocomplete="username" value=(account.name);
                 (password_field("current", "Current password", "current-password"))
                 (password_field("new", "New password", "new-password"))
@@ -200,7 +200,7 @@ fn page(own: &Own, viewer: &Viewer) -> Markup {
                 p .hint { "For programs that call the API under " code { "/api/v1" } " with " code { "Authorization: Bearer" } "." }
                 @if account.tokens.is_empty() { (empty("No token.")) }
                 @else { (token_table(&account.tokens, false, "/account/tokens/remove", own.at)) }
-                form method="post" action="/account/tokens" {
+                form .form method="post" action="/account/tokens" {
                     div .field {
                         label for="token" { "Name" }
                         input #token name="token" required maxlength="30" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" placeholder="nightly-report";

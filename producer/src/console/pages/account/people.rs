@@ -129,7 +129,7 @@ fn page(people: &People, _viewer: &Viewer) -> Markup {
         section {
             h2 { "Add a person" }
             p .hint { "They get a password for one login within three days, and choose their own then." }
-            form method="post" action="/people" {
+            form .form method="post" action="/people" {
                 div .field {
                     label for="name" { "Login name" }
                     input #name name="name" required maxlength="60" autocomplete="off" autocapitalize="none" spellcheck="false";
@@ -162,11 +162,11 @@ fn row(account: &AccountRow, now: DateTime<Utc>) -> Markup {
             td { (time(account.created_at, now)) " by " (text(&account.created_by)) }
             td {
                 details {
-                    summary { "Change" span .hidden { " " (name) } }
-                    form method="post" action="/people/role" {
+                    summary aria-label=(format!("Change {name}")) { "Change" }
+                    form .form method="post" action="/people/role" {
                         input type="hidden" name="name" value=(name);
-                        label {
-                            "Role of " (name) " "
+                        label .field {
+                            "Role of " (name)
                             select name="role" {
                                 @for role in Role::ALL {
                                     option value=(role.as_str()) selected[role.as_str() == account.role] { (role_words(role.as_str())) }
@@ -175,13 +175,15 @@ fn row(account: &AccountRow, now: DateTime<Utc>) -> Markup {
                         }
                         button type="submit" { "Set the role" }
                     }
-                    (button_form("/people/password", name, "Give a one-time password"))
-                    (button_form("/people/sessions/end", name, "End all sessions"))
-                    @if account.disabled { (button_form("/people/enable", name, "Enable")) }
-                    @else { (button_form("/people/disable", name, "Disable")) }
-                    form method="post" action="/people/remove" {
+                    div .actions {
+                        (button_form("/people/password", name, "Give a one-time password"))
+                        (button_form("/people/sessions/end", name, "End all sessions"))
+                        @if account.disabled { (button_form("/people/enable", name, "Enable")) }
+                        @else { (button_form("/people/disable", name, "Disable")) }
+                    }
+                    form .form method="post" action="/people/remove" {
                         input type="hidden" name="name" value=(name);
-                        label { "Reason to remove " (name) " " input name="reason" required maxlength="500"; }
+                        label .field { "Reason to remove " (name) input name="reason" required maxlength="500"; }
                         button .danger type="submit" { "Remove " (name) }
                     }
                 }
