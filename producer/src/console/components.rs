@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 pub(crate) use self::{
     chart::{Chart, Line, chart, value_text},
-    forms::{Field, act, check, confirm, filters, options, select},
+    forms::{Field, act, confirm, filters, options, select},
     layout::{Step, Tab, card, cards, head, meter, progress, tabs, timeline},
 };
 

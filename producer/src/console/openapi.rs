@@ -22,7 +22,7 @@ async fn show(_call: Call) -> Result<View, ConsoleError> {
 /// The OpenAPI 3.1 description of everything under `/api/v1`.
 pub fn document() -> Value {
     let mut generator = SchemaSettings::draft2020_12()
-        .with(|settings| "/components/schemas".clone_into(&mut settings.definitions_path.to_mut()))
+        .with(|settings| "/components/schemas".clone_into(settings.definitions_path.to_mut()))
         .into_generator();
     let mut paths = Map::new();
     for route in all().iter().filter(|route| route.faces != Faces::Own) {

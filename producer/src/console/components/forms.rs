@@ -58,17 +58,6 @@ pub(crate) fn options<'a>(any: &str, values: impl IntoIterator<Item = &'a str>) 
     std::iter::once(all).chain(named).collect()
 }
 
-/// A box to tick; sends `true`.
-pub(crate) fn check(form: &str, name: &str, label: &str, ticked: bool) -> Markup {
-    let id = format!("{form}-{name}");
-    html! {
-        div .field.check {
-            input id=(id) type="checkbox" name=(name) value="true" checked[ticked];
-            label for=(id) { (label) }
-        }
-    }
-}
-
 /// A form that narrows the list of this page at `path`.
 pub(crate) fn filters(path: &str, controls: Markup) -> Markup {
     html! {
