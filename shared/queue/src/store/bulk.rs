@@ -5,6 +5,7 @@ use std::{collections::HashMap, fmt};
 use chrono::{DateTime, Utc};
 use mlc_model::JobId;
 use serde::{Deserialize, Serialize};
+use tracing::debug;
 
 use super::look::DeadFilter;
 use crate::{
@@ -245,7 +246,11 @@ impl Queue {
         let found: Vec<HashMap<String, String>> = pipe.query_async(&mut connection).await?;
         let mut bulks = Vec::with_capacity(ids.len());
         for (id, fields) in ids.iter().zip(found) {
-            bulks.extend(read(&BulkId::parse(id)?, &fields)?);
+            match BulkId::parse(id).and_then(|id| read(&id, &fields)) {
+                Ok(bulk) => bulks.extend(bulk),
+                // Of a newer version: its own processes carry it out.
+                Err(error) => debug!(bulk.id = %id, %error, "Operation {id} is left to others"),
+            }
         }
         Ok(bulks)
     }
