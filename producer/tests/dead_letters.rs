@@ -189,6 +189,9 @@ async fn a_letter_or_a_cause_is_given_to_somebody() {
     assert_eq!(redis.json(0, &["dead-letters", "groups"])["items"][1]["triage"]["assignee"], "otto");
     assert_fails(&redis.run(&["dead-letters", "assign", "nope", "--to", "x"]), 3, &["nope"]);
     assert_fails(&redis.run(&["dead-letters", "assign", "--cause", "nope", "--to", "x"]), 3, &["groups"]);
+    // Slower than people look: the one who follows drives all the same.
+    let slowly = redis.json(0, &["dead-letters", "replay", "--all", "--rate", "2/s"]);
+    assert_eq!(slowly["bulk"]["acted"], 2);
     let told = format!("{:?}", rooms.ledger.audit_actions(10).await.unwrap());
     assert!(told.contains("looked after by otto, with a new note") && !told.contains("Berg"), "{told}");
 }

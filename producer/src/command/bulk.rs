@@ -9,6 +9,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use mlc_queue::{Bulk, BulkId, BulkState, BulkVerb};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{Caller, limit};
 use crate::{
@@ -169,7 +170,8 @@ pub(super) fn ending(bulk: &Bulk) -> String {
 pub(super) async fn follow(started: &Bulk, rooms: &Rooms, output: Output) -> Result<Bulk, Failure> {
     let (mut screen, mut failures) = (Screen::open(output), 0);
     let mut look = tokio::time::interval(NEWS_EVERY);
-    let mut wait = Duration::ZERO;
+    // An instant, not a wait: looking must not put off driving.
+    let mut due = Instant::now();
     loop {
         tokio::select! {
             biased;
@@ -190,12 +192,13 @@ pub(super) async fn follow(started: &Bulk, rooms: &Rooms, output: Output) -> Res
                     }
                 }
             },
-            () = tokio::time::sleep(wait) => {
+            () = tokio::time::sleep_until(due) => {
                 // An error shows when we look. It has changed nothing, or a whole step.
-                wait = match rooms.queue.advance_bulks().await {
+                let wait = match rooms.queue.advance_bulks().await {
                     Ok(Some(wait)) => wait.min(NEWS_EVERY),
                     Ok(None) | Err(_) => NEWS_EVERY,
                 };
+                due = Instant::now() + wait;
                 if wait == NEWS_EVERY {
                     look.reset_immediately();
                 }
