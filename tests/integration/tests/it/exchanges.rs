@@ -22,13 +22,12 @@ async fn exchange(house: &House, flow: &str, key: &str) -> Exchange {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_record_of_a_hubspot_batch_has_its_own_exchange() {
     let house = House::open().await.unwrap();
-    let mut store = house.epicor.store();
-    let mut vendor = |id: &str, name: &str| store.insert_vendor(&json!({"VendorID": id, "Name": name})).unwrap();
+    let vendor =
+        |id: &str, name: &str| house.epicor.store().insert_vendor(&json!({"VendorID": id, "Name": name})).unwrap();
     let (first, second) =
         (vendor("NORDBOLT", "Nordic Bolt Supply AB"), vendor("ACME", "Acme <script>alert(1)</script>"));
     let contact = json!({"VendorNum": first, "PurPoint": "", "ConNum": 1, "Name": "Lena Berg", "EmailAddress": "Lena@NordBolt.example"});
-    store.insert_vendor_contact(&contact).unwrap();
-    drop(store);
+    house.epicor.store().insert_vendor_contact(&contact).unwrap();
     house.sync(VENDORS).await.unwrap();
 
     let companies = house.hubspot.companies();

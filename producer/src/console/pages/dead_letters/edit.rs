@@ -239,7 +239,6 @@ async fn apply(call: Call) -> Result<Done, ConsoleError> {
         back: if replayed { format!("/jobs/{id}") } else { format!("/dead-letters/{id}") },
         answer: json!(Applied { fields, replayed }),
         entry: Entry {
-            who: None,
             subject: id.to_string(),
             before: Some(edited.before),
             after: Some(edited.after),
