@@ -94,7 +94,8 @@
     }
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    for (const node of plots) {
+    // A copy: what is drawn again joins the set again, and a walk of the set itself would never end.
+    for (const node of [...plots]) {
       node.plotted.destroy();
       node.plotted = undefined;
       plots.delete(node);
