@@ -205,7 +205,7 @@ fn frame(
                                 }
                             }
                         }
-                        form .search role="search" action="/records" method="get" {
+                        form .search role="search" aria-label="All pages" action="/records" method="get" {
                             label .hidden for="find" { "Find a record by its key" }
                             input #find type="search" name="key" placeholder="EPIC06:VEND:118" autocomplete="off" maxlength="200";
                         }

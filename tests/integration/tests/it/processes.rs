@@ -120,7 +120,7 @@ impl Drop for Process {
 }
 
 /// One of the product's programs, which stand beside the folder of the test programs.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let folder = tests.parent().and_then(Path::parent).unwrap();
     let program = folder.join(name);

@@ -275,7 +275,7 @@ fn causes(overview: &Overview) -> Markup {
     };
     let more = overview.causes_in_all.saturating_sub(overview.causes.len() as u64);
     html! {
-        (table("Dead letters by cause", &["Cause", "#Letters", "Newest"], rows))
+        (table("Largest causes", &["Cause", "#Letters", "Newest"], rows))
         @if more > 0 { p { a href="/dead-letters" { (number(more)) " more causes" } } }
     }
 }

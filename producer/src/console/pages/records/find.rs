@@ -136,7 +136,7 @@ fn shop_number(typed: &str) -> Option<String> {
 fn page(found: &Found) -> Markup {
     html! {
         h1 { "Records" }
-        form .filters role="search" method="get" action="/records" {
+        form .filters role="search" aria-label="Find a record" method="get" action="/records" {
             label .field {
                 span { "Key, or part of it" }
                 input type="search" name="key" value=[found.key.as_deref()] maxlength=(LONGEST) autocomplete="off"

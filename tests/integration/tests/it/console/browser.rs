@@ -16,6 +16,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Several browsers at once would starve each other, and everything else, on a small machine.
 static PLACE: Semaphore = Semaphore::const_new(1);
 
+/// Longest time for a page to show something.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The rules of WCAG 2.2 AA, and what axe calls good practice.
 const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const AXE: &str = include_str!("../../../../fixtures/axe/axe.min.js");
@@ -177,8 +179,23 @@ impl Browser {
         self.client.find_all(Locator::Css(selector)).await.unwrap().len()
     }
 
+    /// Waits until the browser is at this path, whatever its query.
+    pub(crate) async fn arrives(&self, path: &str) {
+        let begun = Instant::now();
+        loop {
+            let at = self.path().await;
+            if at.split(['?', '#']).next() == Some(path) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not at {path} but at {at}:\n{}", self.page_text().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Empty while the page changes.
     async fn page_text(&self) -> String {
-        self.script("return document.body.innerText").await.as_str().unwrap_or_default().to_owned()
+        let text = self.client.execute("return document.body.innerText", Vec::new()).await.unwrap_or_default();
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     /// Runs a script in the page.
@@ -223,7 +240,7 @@ impl Browser {
             if text.contains(needle) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(20), "`{needle}` is not at {}:\n{text}", self.path().await);
+            assert!(begun.elapsed() < PATIENCE, "`{needle}` is not at {}:\n{text}", self.path().await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
