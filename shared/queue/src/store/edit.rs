@@ -1,5 +1,6 @@
 //! Another payload for a dead letter.
 
+use chrono::{DateTime, Utc};
 use mlc_model::JobId;
 use redis::Value;
 use serde::Serialize;
@@ -44,6 +45,8 @@ struct Stored {
     digest: String,
     history: Vec<u8>,
     history_digest: String,
+    /// When it was read, by Redis' clock: operations compare an edit with their own start.
+    read_at: DateTime<Utc>,
 }
 
 impl Queue {
@@ -96,14 +99,16 @@ impl Queue {
             let (envelope, _) = Envelope::read(id.as_str(), &stored.envelope)?;
             let bytes = envelope.seal(id, plain.as_bytes(), self.0.sealer.as_ref());
             let mut history = History::read(&stored.history);
-            history.edit(self.now(), by);
-            let mut command = EDIT.command(self.keys(), 6, bytes.len() + 400);
+            history.edit(stored.read_at, by);
+            let mut command = EDIT.command(self.keys(), 7, bytes.len() + 400);
             command.arg(id.as_str()).arg(expected_digest).arg(stored.history_digest).arg(bytes).arg(history.write());
+            command.arg(stored.read_at.timestamp_millis());
             match answer::text(EDIT.call(&mut self.connection(), &command).await?)?.as_str() {
                 "ok" => return Ok(Edited::Changed),
                 "gone" => return Ok(Edited::Gone),
                 "changed" => return Ok(Edited::ChangedMeanwhile),
-                // Replayed and dead again in between: the payload is the one that was seen, its past is not.
+                // Replayed and dead again in between, or an operation started: the payload is the one that was seen, its
+                // past is not.
                 "history" => {}
                 other => return Err(QueueError::Answer(format!("`{other}`"))),
             }
@@ -124,6 +129,7 @@ impl Queue {
             digest: answer::text(part())?,
             history: answer::bytes(part()).unwrap_or_default(),
             history_digest: answer::text(part())?,
+            read_at: DateTime::from_timestamp_millis(answer::int(&part())?).unwrap_or_default(),
         }))
     }
 }
