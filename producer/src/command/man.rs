@@ -57,10 +57,10 @@ mod tests {
 
     use super::*;
 
-    /// How each command is called, by the name of its page.
+    /// How each command is called that the help shows, by the name of its page.
     fn commands(command: &clap::Command, called: &str, found: &mut BTreeMap<String, String>) {
         found.insert(called.replace(' ', "-"), called.to_owned());
-        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
             commands(sub, &format!("{called} {}", sub.get_name()), found);
         }
     }
