@@ -216,15 +216,20 @@ impl Browser {
             const all = [...document.querySelectorAll(within + ' button, ' + within + ' a, ' + within + ' summary')]; \
             const found = all.find(e => e.innerText.trim() === label) || all.find(e => e.innerText.trim().startsWith(label)); \
             if (!found) return null; found.scrollIntoView({ block: 'center' }); return found;";
-        let found = self.client.execute(script, vec![json!(within), json!(label)]).await.unwrap();
-        assert!(
-            !found.is_null(),
-            "no `{label}` inside `{within}` at {}:\n{}",
-            self.path().await,
-            self.page_text().await
-        );
-        let element = Element::from_element_id(self.client.clone(), element_id(&found).into());
-        element.click().await.unwrap();
+        let begun = Instant::now();
+        loop {
+            let found = self.client.execute(script, vec![json!(within), json!(label)]).await.unwrap_or_default();
+            if !found.is_null() {
+                let element = Element::from_element_id(self.client.clone(), element_id(&found).into());
+                // A live region may be replaced between the look and the click: then the person looks again.
+                if element.click().await.is_ok() {
+                    return;
+                }
+            }
+            let text = self.page_text().await;
+            assert!(begun.elapsed() < PATIENCE, "no `{label}` inside `{within}` at {}:\n{text}", self.path().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Types keys as a person does, wherever the focus is.

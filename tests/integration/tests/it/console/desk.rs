@@ -99,7 +99,7 @@ async fn reads_are_ordered_and_records_jobs_and_windows_are_looked_up() {
     browser.go("/jobs?state=ended&kind=poll_page").await;
     browser.sees("poll_page").await;
     browser.script("document.querySelector('main tbody a').click()").await;
-    browser.sees("Timeline").await;
+    browser.sees("Lineage").await;
     browser.go("/audit").await;
     for word in ["sync", "replay_window", "read_record", "open_exchange"] {
         browser.sees(word).await;
