@@ -26,9 +26,10 @@ const LOOKING: Duration = Duration::from_millis(60);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
     Running,
+    /// Before those that wait for their time: these tell of one lane at once, those stand in one list for all.
+    Ready(Lane, Priority),
     Delayed,
     Dead,
-    Ready(Lane, Priority),
 }
 
 impl Source {
