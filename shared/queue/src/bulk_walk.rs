@@ -322,3 +322,18 @@ fn a_replay_by_lane_and_subject_acts_once_on_each_that_matches() {
 fn a_discard_acts_once_on_each_that_was_dead() {
     walks(BulkVerb::Discard, DeadFilter::default());
 }
+
+#[tokio::test]
+async fn an_edit_after_the_start_is_known_as_such_however_far_behind_the_process_is() {
+    let mut walk = Walk::begin((BulkVerb::Replay, DeadFilter::default()), 3).await;
+    let id = walk.some(1).await.unwrap();
+    walk.queue.learn_time(walk.queue.now_ms() - 10_000);
+    let old = walk.queue.editable(&id).await.unwrap().unwrap();
+    let edited = walk.queue.edit_payload(&id, &serde_json::json!({ "n": 7 }), &old.digest, "otto").await.unwrap();
+    assert_eq!(edited, crate::Edited::Changed);
+    walk.dealt_with.insert(id.to_string());
+    while walk.queue.advance_bulks().await.unwrap().is_some() {}
+    walk.check(true).await;
+    let bulk = walk.queue.bulk(&walk.bulk.id).await.unwrap().unwrap();
+    assert_eq!((bulk.acted, bulk.passed_over), (2, 1));
+}
