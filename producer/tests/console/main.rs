@@ -14,6 +14,7 @@ mod dead_letters;
 mod errands;
 mod events;
 mod flows;
+mod hard_days;
 mod jobs;
 mod openapi;
 mod overview;

@@ -44,6 +44,14 @@ impl PrivateRedis {
         redis
     }
 
+    /// Lets it be full, or not.
+    pub(crate) async fn full(&self, full: bool) {
+        let url = format!("unix://{}/redis.sock", self.folder.path().display());
+        let mut connection = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let most = if full { "1" } else { "0" };
+        redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(most).exec_async(&mut connection).await.unwrap();
+    }
+
     pub(crate) fn settings_file(&self) -> PathBuf {
         self.folder.path().join("mlc.toml")
     }

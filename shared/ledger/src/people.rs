@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use redis::streams::{StreamId, StreamRangeReply};
 use serde::{Deserialize, Serialize};
 
-use crate::{AuditId, Ledger, LedgerError, keys};
+use crate::{AuditId, Ledger, LedgerError, keys, scripts};
 
 /// About this many actions are kept.
 pub(crate) const ACTIONS_KEPT: u32 = 100_000;
@@ -80,15 +80,11 @@ impl Ledger {
     /// `Redis`.
     pub async fn record_action(&self, action: &PersonAction) -> Result<(), LedgerError> {
         let json = serde_json::to_string(action).map_err(|error| LedgerError::unreadable("person's action", error))?;
-        let _: String = redis::cmd("XADD")
-            .arg(keys::actions(self.namespace()))
-            .arg("MAXLEN")
-            .arg("~")
+        let _: String = scripts::RECORD_ACTION
+            .key(keys::actions(self.namespace()))
             .arg(ACTIONS_KEPT)
-            .arg("*")
-            .arg("a")
             .arg(json)
-            .query_async(&mut self.connection())
+            .invoke_async(&mut self.connection())
             .await?;
         Ok(())
     }

@@ -136,7 +136,6 @@ impl Queue {
     /// What the hashes say about all lanes, and length and head of the ready lists of these, all at once.
     async fn moment(&self, lanes: &[Lane]) -> Result<(LaneFacts, Vec<Value>), QueueError> {
         let mut pipe = redis::pipe();
-        pipe.atomic();
         for hash in LANE_HASHES {
             pipe.hgetall(self.keys().key(hash));
         }
@@ -146,7 +145,13 @@ impl Queue {
                 pipe.llen(&key).lindex(&key, 0);
             }
         }
-        let mut facts = pipe.query_async::<Vec<Value>>(&mut self.connection()).await?;
+        let mut connection = self.connection();
+        let mut facts = match pipe.clone().atomic().query_async::<Vec<Value>>(&mut connection).await {
+            // A full Redis takes no transaction, not even one that only reads. Then counts of neighbouring moments must do:
+            // people need them most when it is full.
+            Err(error) if error.to_string().contains("OOM") => pipe.query_async(&mut connection).await?,
+            other => other?,
+        };
         let lists = facts.split_off(LANE_HASHES.len().min(facts.len()));
         let facts = redis::from_redis_value(Value::Array(facts)).map_err(redis::RedisError::from)?;
         Ok((facts, lists))
