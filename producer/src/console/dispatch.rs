@@ -26,6 +26,8 @@ use crate::Rooms;
 
 /// Largest body. The payload of one job is far below it.
 const BODY_BYTES: usize = 1 << 20;
+/// Largest body of what is open to everybody: a name and a password.
+const OPEN_BODY_BYTES: usize = 16 << 10;
 /// Longest time for a body.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// Longest time for a handler; a ping of a slow system is the longest that there is.
@@ -178,7 +180,8 @@ async fn carry_out(
         let message = format!("This needs the role {role}; yours is {}.", viewer.role);
         return Err(ConsoleError::new(ErrorKind::Forbidden, message));
     }
-    let body = read_body(body).await?;
+    let own_page = access::is_own_page(&parts.headers);
+    let body = read_body(body, if route.needs.is_some() { BODY_BYTES } else { OPEN_BODY_BYTES }).await?;
     let content_type =
         parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_json = content_type.starts_with("application/json");
@@ -199,7 +202,7 @@ async fn carry_out(
         caller: access::caller(console, &parts),
         headers: parts.headers,
     };
-    let work = hand_over(route.clone(), call, rooms);
+    let work = hand_over(route.clone(), call, rooms, own_page);
     match route.verb {
         Verb::Get => work.await,
         // Somebody who leaves before the answer must not leave a thing half done, or done without its entry.
@@ -210,7 +213,12 @@ async fn carry_out(
 }
 
 /// The handler, then the entry that it leaves.
-async fn hand_over(route: Route, call: Call, mut rooms: Rooms) -> Result<Reply, ConsoleError> {
+async fn hand_over(
+    route: Route,
+    call: Call,
+    mut rooms: Rooms,
+    own_page: Result<(), ConsoleError>,
+) -> Result<Reply, ConsoleError> {
     let reply = timeout(ANSWER_WITHIN, (route.handler)(call)).await.map_err(|_| {
         ConsoleError::new(
             ErrorKind::Unavailable,
@@ -228,6 +236,10 @@ async fn hand_over(route: Route, call: Call, mut rooms: Rooms) -> Result<Reply, 
     if route.acts && (entry.is_none() || route.audits.is_none()) {
         return Err(ConsoleError::new(ErrorKind::Defect, "This was done, but leaves no entry in the audit."));
     }
+    // A page elsewhere can make a browser look, too: what leaves an entry must come from the console or from no page at all.
+    if entry.is_some() {
+        own_page?;
+    }
     let audits = route.audits.filter(|_| !route.recorded_by_ledger);
     if let (Some(what), Some(Entry { subject, before, after, sealed, who })) = (audits, entry) {
         if let Some(who) = who {
@@ -238,9 +250,10 @@ async fn hand_over(route: Route, call: Call, mut rooms: Rooms) -> Result<Reply, 
     Ok(reply)
 }
 
-async fn read_body(body: Body) -> Result<bytes::Bytes, ConsoleError> {
-    let too_large = || ConsoleError::new(ErrorKind::TooLarge, "What was sent is larger than 1 MiB.");
-    match timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES)).await {
+async fn read_body(body: Body, most: usize) -> Result<bytes::Bytes, ConsoleError> {
+    let too_large =
+        || ConsoleError::new(ErrorKind::TooLarge, format!("What was sent is larger than {} KiB.", most >> 10));
+    match timeout(BODY_WITHIN, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(too_large()),
         Err(_) => Err(ConsoleError::bad_input("What was sent did not arrive within ten seconds.")),

@@ -329,5 +329,11 @@ async fn add_token(call: Call) -> Result<Act, ConsoleError> {
 async fn remove_token(call: Call) -> Result<Done, ConsoleError> {
     let owner = needs_account(&call)?;
     let form: WhichToken = call.input()?;
+    if form.owner.as_deref().is_some_and(|named| AccountName::parse(named).ok().as_ref() != Some(&owner)) {
+        return Err(ConsoleError::new(
+            crate::console::error::ErrorKind::Forbidden,
+            "This token belongs to somebody else: an admin can remove it.",
+        ));
+    }
     super::remove_token(&call, &owner, &form.token, "/account").await
 }

@@ -223,15 +223,14 @@ async fn apply(call: Call) -> Result<Done, ConsoleError> {
     let after = input.fitting(&opened)?;
     let edited = edit::edit(&call.rooms, &opened, &after).await?;
     let by = call.viewer.person.as_str();
-    let replayed = input.replay && !call.rooms.queue.replay(std::slice::from_ref(&id), by).await?.jobs.is_empty();
-    if replayed {
-        // The route's own entry tells of the edit; the replay is another action of the same person.
-        call.rooms.record("replay_dead_letters", id.as_str(), None, Some("1 replayed, edited".to_owned())).await?;
-    }
-    let message = match (input.replay, replayed) {
-        (true, true) => "The payload is changed and the letter replayed.",
-        (true, false) => "The payload is changed; the letter had left the shelf before it could be replayed.",
-        (false, _) => "The payload is changed. The letter is still on the shelf.",
+    // From here on the payload is changed: whatever fails now, the entry of the edit must be left.
+    let replay = if input.replay { Some(replayed_after_edit(&call, &id, by).await) } else { None };
+    let replayed = matches!(replay, Some(Ok(true)));
+    let message = match replay {
+        None => "The payload is changed. The letter is still on the shelf.",
+        Some(Ok(true)) => "The payload is changed and the letter replayed.",
+        Some(Ok(false)) => "The payload is changed; the letter had left the shelf before it could be replayed.",
+        Some(Err(_)) => "The payload is changed; whether the letter was replayed is not known. Look at it again.",
     };
     let (fields, _) = paths(&edited.changes);
     Ok(Done {
@@ -246,4 +245,13 @@ async fn apply(call: Call) -> Result<Done, ConsoleError> {
             who: None,
         },
     })
+}
+
+/// Replays a letter that was just edited, with an entry of its own: the route's entry tells of the edit. False when it was gone.
+async fn replayed_after_edit(call: &Call, id: &JobId, by: &str) -> Result<bool, ConsoleError> {
+    if call.rooms.queue.replay(std::slice::from_ref(id), by).await?.jobs.is_empty() {
+        return Ok(false);
+    }
+    call.rooms.record("replay_dead_letters", id.as_str(), None, Some("1 replayed, edited".to_owned())).await?;
+    Ok(true)
 }
