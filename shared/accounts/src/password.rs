@@ -1,11 +1,15 @@
 //! Passwords: what one must be, and their slow hashes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use argon2::{
-    Algorithm, Argon2, Params, Version,
+    Algorithm, Argon2, Block, Params, Version,
     password_hash::{PasswordHasher as _, PasswordVerifier as _},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -93,6 +97,8 @@ impl NewPassword {
 pub(crate) struct Passwords {
     places: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    /// The memory of hashes, kept and used again: freed after each one, the allocator of every thread would hold its own.
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 /// A turn to hash once.
@@ -103,7 +109,11 @@ pub(crate) struct Turn {
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)), queue: Arc::new(Semaphore::new(WAITING)) }
+        Self {
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            queue: Arc::new(Semaphore::new(WAITING)),
+            memory: Arc::default(),
+        }
     }
 
     /// Waits for a turn.
@@ -146,17 +156,38 @@ impl Passwords {
     ) -> Result<bool, AccountsError> {
         let (known, hash) = (hash.is_some(), hash.unwrap_or(NOBODYS).to_owned());
         let password = password.clone();
+        let memory = Arc::clone(&self.memory);
         let verified = tokio::task::spawn_blocking(move || {
             let text = password.expose_secret();
             // What no account can have is not hashed at length; the shortened form belongs to nobody either.
             let bytes = text.as_bytes().get(..text.len().min(LONGEST + 1)).unwrap_or_default();
-            let right = hasher()?.verify_password(bytes, hash.as_str()).is_ok();
+            let right = match stored(&hash) {
+                Some((salt, wanted)) => {
+                    let kept = memory.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                    let mut blocks = kept.unwrap_or_else(|| vec![Block::default(); COST.0 as usize]);
+                    let mut made = [0; 32];
+                    let hashed = hasher()?.hash_password_into_with_memory(bytes, &salt, &mut made, &mut blocks);
+                    memory.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
+                    // All bytes are compared, whichever differs first.
+                    hashed.is_ok() && made.iter().zip(wanted).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+                }
+                // Of another cost or length than ours: as the hash itself says.
+                None => hasher()?.verify_password(bytes, hash.as_str()).is_ok(),
+            };
             drop(turn);
             Ok(right)
         });
         let right = verified.await.map_err(|error| AccountsError::Defect(error.to_string()))?;
         right.map(|right| right && known)
     }
+}
+
+/// Salt and result of a stored hash of our own cost.
+fn stored(hash: &str) -> Option<(Vec<u8>, [u8; 32])> {
+    let (memory, passes, lanes) = COST;
+    let rest = hash.strip_prefix(&format!("$argon2id$v=19$m={memory},t={passes},p={lanes}$"))?;
+    let (salt, result) = rest.split_once('$')?;
+    Some((STANDARD_NO_PAD.decode(salt).ok()?, STANDARD_NO_PAD.decode(result).ok()?.try_into().ok()?))
 }
 
 fn hasher() -> Result<Argon2<'static>, AccountsError> {
