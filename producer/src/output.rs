@@ -28,7 +28,7 @@ impl Output {
 
     /// For people only.
     pub(crate) fn line(self, text: impl AsRef<str>) -> Result<(), Failure> {
-        if self.json { Ok(()) } else { write(text.as_ref()) }
+        if self.json { Ok(()) } else { write(&shown(text.as_ref())) }
     }
 
     /// For people only; nothing when there are no rows.
@@ -36,7 +36,7 @@ impl Output {
         if self.json || rows.is_empty() {
             return Ok(());
         }
-        let rows = rows.into_iter().map(Vec::from).collect();
+        let rows = rows.into_iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
         write(&layout::lay_out(&header, rows, terminal_width()))
     }
 
@@ -55,6 +55,11 @@ impl Output {
         self.line(text)?;
         self.json(value)
     }
+}
+
+/// Stored text for a terminal: what would command it (escape sequences, bells) stands there as a sign instead.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Columns of the terminal; `None` when the answer goes to a file or a pipe, where nobody minds long lines.

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::json_text::marks_shown;
+
 /// Lines shown around a change.
 const CONTEXT: usize = 3;
 /// Cells of the comparison's table at most; larger differences are shown as one block out and one block in.
@@ -123,9 +125,9 @@ pub(crate) fn table(lines: &[DiffLine]) -> Markup {
             ol .diff {
                 @for line in lines {
                     @match line.change {
-                        Change::Same => li { code { bdi { (line.text) } } },
-                        Change::Out => li .out { del { span .hidden { "removed: " } code { bdi { (line.text) } } } },
-                        Change::In => li .in { ins { span .hidden { "added: " } code { bdi { (line.text) } } } },
+                        Change::Same => li { code { bdi { (marks_shown(line.text.clone())) } } },
+                        Change::Out => li .out { del { span .hidden { "removed: " } code { bdi { (marks_shown(line.text.clone())) } } } },
+                        Change::In => li .in { ins { span .hidden { "added: " } code { bdi { (marks_shown(line.text.clone())) } } } },
                         Change::Gap => li .gap { (line.text) },
                     }
                 }

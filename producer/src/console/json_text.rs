@@ -11,11 +11,15 @@ pub(crate) fn json_text(label: &str, value: &Value) -> Markup {
 }
 
 fn lines(value: &Value) -> String {
-    let plain = format!("{value:#}");
+    // Such a mark can only stand inside a text, where its escape means the same.
+    marks_shown(format!("{value:#}"))
+}
+
+/// Written JSON, or a line of it, with its marks of direction and controls as JSON escapes them.
+pub(crate) fn marks_shown(plain: String) -> String {
     if !plain.chars().any(is_mark) {
         return plain;
     }
-    // Such a mark can only stand inside a text, where its escape means the same.
     plain.chars().fold(String::with_capacity(plain.len()), |mut shown, c| {
         if is_mark(c) {
             c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));

@@ -29,6 +29,9 @@ pub(crate) struct Assign {
 
 pub(super) async fn run(command: Assign, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
     let Assign { id, cause, to, note } = command;
+    if [&to, &note].into_iter().flatten().any(|text| text.chars().any(char::is_control)) {
+        return Err(Failure::Usage("a name and a note are one line without control characters".to_owned()));
+    }
     let (name, key, before) = match (id, cause) {
         (Some(id), _) => {
             let job = JobId::parse(&id).map_err(|_| not_there(&id))?;
