@@ -66,7 +66,7 @@ impl Site {
         house.sync(VENDORS).await.unwrap();
         raise_reviews(&house).await;
         let lane = |name: &str| Lane(ConnectionId::parse(name).unwrap());
-        let reason = "401: the integration's token was revoked <script>document.title='owned'</script>";
+        let reason = "401: the integration's token was revoked";
         house.context.queue.hold(&lane("shop-main"), reason).await.unwrap();
         Self::of(house, &[]).await
     }
