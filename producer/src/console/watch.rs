@@ -15,11 +15,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::debug;
 
 use super::Console;
-use crate::{Failure, Rooms};
+use crate::{Failure, Person, Rooms};
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Streams at once. A page that gets none works all the same; it is only not live.
 const STREAMS: usize = 100;
+/// Streams of one person at once: nobody takes all places.
+const STREAMS_OF_ONE: usize = 20;
 
 /// What pages can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,6 +54,27 @@ pub(crate) struct Watch {
     changes: watch::Sender<Changes>,
     digests: Mutex<Digests>,
     places: Arc<Semaphore>,
+    people: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+/// A place among the streams; free again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    person: String,
+    people: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(streams) = people.get_mut(&self.person) {
+            *streams -= 1;
+            if *streams == 0 {
+                people.remove(&self.person);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -67,15 +90,16 @@ impl Default for Watch {
             changes: watch::Sender::new(Changes::new()),
             digests: Mutex::default(),
             places: Arc::new(Semaphore::new(STREAMS)),
+            people: Arc::default(),
         }
     }
 }
 
 impl Watch {
-    /// Starts to look, unless that is done already. `None` when too many do.
-    pub(crate) fn join(console: &Arc<Console>) -> Option<(watch::Receiver<Changes>, OwnedSemaphorePermit)> {
+    /// Starts to look, unless that is done already. `None` when too many do, or this person does it too often.
+    pub(crate) fn join(console: &Arc<Console>, person: &Person) -> Option<(watch::Receiver<Changes>, Place)> {
         let this = &console.watch;
-        let place = Arc::clone(&this.places).try_acquire_owned().ok()?;
+        let place = this.place(person)?;
         // Before the look at `looking`: else the task could end in between.
         let receiver = this.changes.subscribe();
         let mut digests = this.digests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +107,18 @@ impl Watch {
             tokio::spawn(look(Arc::clone(console)));
         }
         Some((receiver, place))
+    }
+
+    fn place(&self, person: &Person) -> Option<Place> {
+        let of_all = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        let streams = people.entry(person.to_string()).or_default();
+        if *streams >= STREAMS_OF_ONE {
+            return None;
+        }
+        *streams += 1;
+        drop(people);
+        Some(Place { _of_all: of_all, person: person.to_string(), people: Arc::clone(&self.people) })
     }
 
     /// Whether nobody listens any more; then the task must end.

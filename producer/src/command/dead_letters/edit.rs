@@ -123,7 +123,9 @@ struct Draft(PathBuf);
 impl Draft {
     fn create(text: &str) -> Result<Self, Failure> {
         let name = format!("mlc-edit-{}-{:016x}.json", std::process::id(), rand::random::<u64>());
-        let path = std::env::temp_dir().join(name);
+        // Where there is one, a folder of the person's own that is in memory and gone with the login: a killed command leaves its file.
+        let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
+        let path = folder.unwrap_or_else(std::env::temp_dir).join(name);
         let write = || -> io::Result<()> {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
             file.write_all(text.as_bytes())

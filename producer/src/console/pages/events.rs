@@ -8,10 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use tokio::{
-    sync::{OwnedSemaphorePermit, watch::Receiver},
-    time::Instant,
-};
+use tokio::{sync::watch::Receiver, time::Instant};
 
 use crate::console::{
     Console,
@@ -19,7 +16,7 @@ use crate::console::{
     error::{ConsoleError, ErrorKind},
     reply::Raw,
     route::{Route, Verb},
-    watch::{Changes, Watch},
+    watch::{Changes, Place, Watch},
 };
 
 /// A stream ends after this long and the browser opens another: so a login that ended ends the stream too.
@@ -37,11 +34,11 @@ struct Stream {
     until: Instant,
     begun: bool,
     /// Its place among the streams.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 async fn events(call: Call) -> Result<Raw, ConsoleError> {
-    let (mut changes, place) = Watch::join(&call.console).ok_or_else(|| {
+    let (mut changes, place) = Watch::join(&call.console, &call.viewer.person).ok_or_else(|| {
         ConsoleError::new(ErrorKind::TooMany, "Too many pages are open already; this one works without live updates.")
     })?;
     // What is known already is told at once.

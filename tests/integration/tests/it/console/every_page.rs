@@ -10,7 +10,24 @@ async fn every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone() {
     let site = Site::furnished().await;
     let browser = Browser::open(&site.base).await;
     let mut wrong = Vec::new();
-    for (name, path) in pages() {
+    let mut pages: Vec<(&str, String)> = pages().into_iter().map(|(name, path)| (name, path.to_owned())).collect();
+    // Pages whose addresses only a list knows.
+    for (name, list, link) in [
+        ("letter", "/dead-letters/list?kind=push_record", "main tbody a[href^='/dead-letters/']"),
+        ("job", "/jobs?state=ended", "main tbody a[href^='/jobs/']"),
+        ("replay-matching", "/dead-letters", "main a[href^='/dead-letters/replay-matching']"),
+        ("discard-matching", "/dead-letters", "main a[href^='/dead-letters/discard-matching']"),
+        ("action", "/audit", "main tbody a[href^='/audit/']"),
+    ] {
+        browser.go(list).await;
+        let found = browser.script(&format!("return document.querySelector(\"{link}\")?.getAttribute('href')")).await;
+        pages.extend(found.as_str().map(|path| (name, path.to_owned())));
+        if name == "letter" {
+            pages.extend(found.as_str().map(|path| ("letter-edit", format!("{path}/edit"))));
+        }
+    }
+    assert!(pages.len() >= 22, "{pages:?}");
+    for (name, path) in &pages {
         for look in Look::ALL {
             browser.look(look).await;
             browser.go(path).await;
@@ -47,5 +64,7 @@ fn pages() -> Vec<(&'static str, &'static str)> {
         ("connection", "/connections/shop-main"),
         ("budgets", "/budgets"),
         ("audit", "/audit"),
+        ("account", "/account"),
+        ("people", "/people"),
     ]
 }
