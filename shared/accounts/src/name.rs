@@ -22,12 +22,12 @@ impl AccountName {
     ///
     /// # Errors
     /// [`InvalidAccountName`]. Round brackets are kept for tokens, `lena (token ci)` in the audit; characters that do not show
-    /// could make one name look like another. `nobody` is how the audit calls those who are refused.
+    /// could make one name look like another.
     pub fn parse(text: &str) -> Result<Self, InvalidAccountName> {
         let name = text.trim();
         let length = name.chars().count();
         let refused = |c: char| c.is_control() || is_invisible(c) || c == '(' || c == ')';
-        if length == 0 || length > LONGEST || name.chars().any(refused) || name.eq_ignore_ascii_case("nobody") {
+        if length == 0 || length > LONGEST || name.chars().any(refused) {
             return Err(InvalidAccountName);
         }
         Ok(Self(name.to_owned()))
