@@ -31,7 +31,7 @@ pub(crate) fn run(caller: &Caller) -> Result<Exit, Failure> {
         settings.flows.len()
     ))?;
     let connections = settings.connections.iter().map(|(id, connection)| {
-        [id.to_string(), connection.system().to_string(), address(connection), connection.concurrency().to_string()]
+        [id.to_string(), connection.system().to_string(), connection.address(), connection.concurrency().to_string()]
     });
     output.table(["CONNECTION", "SYSTEM", "ADDRESS", "AT ONCE"], connections.collect())?;
     let flows = settings.flows.iter().map(|(id, flow)| {
@@ -52,15 +52,6 @@ pub(crate) fn run(caller: &Caller) -> Result<Exit, Failure> {
         "flows": settings.flows.keys().collect::<Vec<_>>(),
     }))?;
     Ok(Exit::Done)
-}
-
-/// Where the connection leads, for people.
-pub(crate) fn address(connection: &Connection) -> String {
-    match connection {
-        Connection::Epicor(epicor) => format!("{} company {}", epicor.base_url, epicor.company),
-        Connection::Hubspot(hubspot) => hubspot.base_url.to_string(),
-        Connection::Adobe(adobe) => format!("{} store {}", adobe.base_url, adobe.store),
-    }
 }
 
 fn changes(flow: &FlowSettings, polls: bool) -> String {

@@ -7,7 +7,7 @@ use mlc_queue::Lane;
 use mlc_vault::SecretString;
 use serde_json::{Value, json};
 
-use super::{Caller, check::address};
+use super::Caller;
 use crate::{
     Exit, Failure, Rooms,
     action::{
@@ -62,7 +62,7 @@ async fn list(rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
         rows.push([
             id.to_string(),
             connection.system().to_string(),
-            address(connection),
+            connection.address(),
             set.collect::<Vec<_>>().join(", "),
             missing.join(", "),
             state(&status),
@@ -70,7 +70,7 @@ async fn list(rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
         items.push(json!({
             "connection": id,
             "system": connection.system(),
-            "address": address(connection),
+            "address": connection.address(),
             "secrets": secrets,
             "missing": missing,
             "lane": status,

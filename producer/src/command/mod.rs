@@ -27,8 +27,6 @@ use clap::Subcommand;
 use mlc_queue::{Listing, Page};
 use mlc_runtime::settings::Settings;
 
-pub(crate) use check::address;
-
 use crate::{Arguments, Exit, Failure, Person, Rooms, open, output::Output};
 
 #[derive(Debug, Subcommand)]

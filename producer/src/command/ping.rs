@@ -5,7 +5,7 @@ use mlc_model::{ConnectionId, Verdict};
 use mlc_runtime::settings::Connection;
 use serde_json::{Value, json};
 
-use super::{Caller, check::address};
+use super::Caller;
 use crate::{
     Exit, Failure,
     action::ping::{Pinged, ping},
@@ -45,7 +45,7 @@ pub(crate) async fn run(command: Ping, caller: &Caller) -> Result<Exit, Failure>
 fn tell(id: &ConnectionId, connection: &Connection, pinged: &Pinged, output: Output) -> Result<Value, Failure> {
     let Pinged { report, released } = pinged;
     let verdict = report.worst();
-    output.line(format!("{id} ({}, {}): {verdict}", connection.system(), address(connection)))?;
+    output.line(format!("{id} ({}, {}): {verdict}", connection.system(), connection.address()))?;
     let rows = report
         .lines
         .iter()

@@ -19,8 +19,8 @@ use super::{
     call::{Call, Viewer},
     error::{ConsoleError, ErrorKind},
     reply::{Done, Entry, Reply},
-    route::{API, Faces, Route, Verb, all},
-    shell,
+    route::{API, Faces, Route, Verb},
+    shell, table,
 };
 use crate::Rooms;
 
@@ -43,7 +43,7 @@ enum Face {
 /// All routes with both their faces.
 pub(super) fn router(console: Arc<Console>) -> Router {
     let mut paths: BTreeMap<String, (Face, Vec<Arc<Route>>)> = BTreeMap::new();
-    for route in all() {
+    for route in table::all() {
         let route = Arc::new(route);
         if route.faces != Faces::Api {
             paths.entry(route.path.to_owned()).or_insert((Face::Page, Vec::new())).1.push(route.clone());

@@ -1,6 +1,6 @@
 //! The console: what people use to see every queue and every record, and to put things right by hand.
 //!
-//! One table of routes ([`route::Route`]) makes everything: the pages, the JSON API beneath them, its OpenAPI file, who may do
+//! One table of routes (`table`, of [`route::Route`]s) makes everything: the pages, the JSON API beneath them, its OpenAPI file, who may do
 //! what, and which entry every action leaves behind. A handler takes a [`call::Call`] and gives a [`reply::Reply`]; only
 //! `dispatch` knows HTTP.
 
@@ -20,6 +20,7 @@ mod pings;
 mod reply;
 mod route;
 mod shell;
+mod table;
 mod watch;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -29,7 +30,7 @@ use tokio::net::TcpListener;
 use tracing::warn;
 
 pub use openapi::document as openapi_document;
-pub use route::{RouteRow, table as route_table};
+pub use table::{RouteRow, table as route_table};
 
 use self::{pings::Pings, watch::Watch};
 use crate::{

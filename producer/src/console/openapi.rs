@@ -7,7 +7,8 @@ use super::{
     call::Call,
     error::ConsoleError,
     reply::View,
-    route::{API, Faces, MakeSchema, Route, Verb, all},
+    route::{API, Faces, MakeSchema, Route, Verb},
+    table,
 };
 
 /// The route that shows it.
@@ -25,7 +26,7 @@ pub fn document() -> Value {
         .with(|settings| "/components/schemas".clone_into(settings.definitions_path.to_mut()))
         .into_generator();
     let mut paths = Map::new();
-    for route in all().iter().filter(|route| route.faces != Faces::Own) {
+    for route in table::all().iter().filter(|route| route.faces != Faces::Own) {
         let item = paths.entry(format!("{API}{}", route.path)).or_insert_with(|| json!({}));
         let verb = if route.verb == Verb::Get { "get" } else { "post" };
         if let Some(item) = item.as_object_mut() {

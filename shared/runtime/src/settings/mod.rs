@@ -124,6 +124,15 @@ impl Connection {
         }
     }
 
+    /// Where it leads, as people tell connections apart.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Epicor(epicor) => format!("{} company {}", epicor.base_url, epicor.company),
+            Self::Hubspot(hubspot) => hubspot.base_url.to_string(),
+            Self::Adobe(adobe) => format!("{} store {}", adobe.base_url, adobe.store),
+        }
+    }
+
     /// The connection, when it is one to Epicor.
     pub fn as_epicor(&self) -> Option<&EpicorConnection> {
         if let Self::Epicor(connection) = self { Some(connection) } else { None }

@@ -13,7 +13,6 @@ use serde::Serialize;
 use crate::{
     Rooms,
     action::secret::{missing, needed, possible},
-    command::address,
     console::{
         error::ConsoleError,
         pings::{LastPing, Pings},
@@ -211,7 +210,7 @@ fn row(
     ConnectionRow {
         name: id.to_string(),
         system: connection.map(|connection| connection.system().to_string()),
-        address: connection.map(address),
+        address: connection.map(Connection::address),
         lane: LaneView {
             ready: status.ready,
             delayed: status.delayed,
