@@ -106,7 +106,7 @@ impl Accounts {
     /// # Errors
     /// `NameTaken`, `Full`, `Busy`, `Redis`.
     pub async fn add(&self, new: NewAccount, now: DateTime<Utc>) -> Result<Account, AccountsError> {
-        let hash = self.passwords.hash(self.passwords.turn().await?, &new.password).await?;
+        let hash = self.passwords.hash(self.passwords.turn(None).await?, &new.password).await?;
         let mut stored = Stored {
             name: new.name.clone(),
             role: new.role,
@@ -207,7 +207,7 @@ impl Accounts {
         one_time: bool,
         now: DateTime<Utc>,
     ) -> Result<Account, AccountsError> {
-        let hash = self.passwords.hash(self.passwords.turn().await?, password).await?;
+        let hash = self.passwords.hash(self.passwords.turn(None).await?, password).await?;
         let before = self
             .change(name, |stored| {
                 stored.set_password(hash.clone(), one_time, now);
@@ -230,8 +230,7 @@ impl Accounts {
         now: DateTime<Utc>,
     ) -> Result<Account, AccountsError> {
         let (_, stored) = self.stored(name).await?.ok_or_else(|| AccountsError::NoSuchAccount(name.clone()))?;
-        let turn = self.passwords.turn().await?;
-        let tries = self.count_change(name, now).await?;
+        let (turn, tries) = self.turn_to_change(name, now).await?;
         if !self.passwords.verify(turn, current, Some(&stored.hash)).await? {
             return Err(AccountsError::WrongPassword);
         }
@@ -239,7 +238,7 @@ impl Accounts {
         if secrecy::ExposeSecret::expose_secret(current) == new.expose() {
             return Err(AccountsError::Unchanged("the new password is the old one".to_owned()));
         }
-        let hash = self.passwords.hash(self.passwords.turn().await?, new).await?;
+        let hash = self.passwords.hash(self.passwords.turn(None).await?, new).await?;
         self.change(name, |changed| {
             // Somebody else set another password while this one was hashed.
             if changed.hash != stored.hash {

@@ -7,7 +7,9 @@ use redis::AsyncCommands as _;
 use secrecy::SecretString;
 
 use crate::{
-    Account, AccountName, Accounts, AccountsError, millis, scripts,
+    Account, AccountName, Accounts, AccountsError, millis,
+    password::Turn,
+    scripts,
     secret::{Digest, random_secret},
 };
 
@@ -107,7 +109,7 @@ pub enum Recorded {
 impl Accounts {
     /// Looks at a name and a password, and begins a session when they belong together.
     ///
-    /// Every attempt counts as failed before it is looked at, in Redis: many at the same time, in any number of processes, are
+    /// What is locked is told so at once. Every other attempt counts as failed before it is looked at, in Redis: many at the same time, in any number of processes, are
     /// not one. A name that is none takes the same time and is locked in the same way. A browser in which the account has logged
     /// in before is counted for itself alone: guessing elsewhere cannot keep its person out.
     ///
@@ -129,7 +131,12 @@ impl Accounts {
                 keys
             }
         };
-        let turn = self.passwords.turn().await?;
+        // What is locked takes no turn from others. It is counted under the lock's own eyes once more: many may look here at once.
+        if let Some(wait) = self.locked(&keys, now).await? {
+            return Ok(Login::Locked { wait });
+        }
+        // The browser, else the address, else the name: what one flood has in common.
+        let turn = self.passwords.turn(keys.last().map(|(key, _)| key.as_str())).await?;
         let locks = match self.count(&keys, now).await? {
             Ok(locks) => locks,
             Err(wait) => return Ok(Login::Locked { wait }),
@@ -164,17 +171,10 @@ impl Accounts {
     /// # Errors
     /// `Redis`.
     pub async fn records_refusal(&self) -> Result<Recorded, AccountsError> {
-        let key = self.keys.refusals();
-        let (_, n): (Option<String>, u64) = redis::pipe()
-            .atomic()
-            .cmd("SET")
-            .arg(&key)
-            .arg(0)
-            .arg("NX")
-            .arg("PX")
+        let n: u64 = scripts::COUNT_REFUSAL
+            .key(self.keys.refusals())
             .arg(millis(REMEMBERED))
-            .incr(&key, 1)
-            .query_async(&mut self.connection())
+            .invoke_async(&mut self.connection())
             .await?;
         Ok(match n {
             ..REFUSALS_KEPT => Recorded::Yes,
@@ -183,11 +183,37 @@ impl Accounts {
         })
     }
 
-    /// Counts a try to tell the current password, as at a login. Returns the key that forgets it.
-    pub(crate) async fn count_change(&self, name: &AccountName, now: DateTime<Utc>) -> Result<String, AccountsError> {
-        let key = self.keys.tries("change", &Digest::of(&name.folded()));
-        match self.count(&[(key.clone(), OF_NAME)], now).await? {
-            Ok(_) => Ok(key),
+    /// How long something of this is locked still; `None` = nothing is. Counts nothing.
+    async fn locked(&self, keys: &[(String, Lock)], now: DateTime<Utc>) -> Result<Option<Duration>, AccountsError> {
+        let mut pipe = redis::pipe();
+        for (key, _) in keys {
+            pipe.hget(key, "until");
+        }
+        let until: Vec<Option<i64>> = pipe.query_async(&mut self.connection()).await?;
+        let waits = keys.iter().zip(until).filter_map(|((_, lock), until)| {
+            let wait = until? - now.timestamp_millis();
+            // As `attempt.lua` reads it: what is further away than the longest lock was written by a clock that went wrong.
+            (0 < wait && wait <= millis(lock.longest)).then_some(wait)
+        });
+        Ok(waits.max().and_then(|wait| u64::try_from(wait).ok()).map(Duration::from_millis))
+    }
+
+    /// Takes a turn to look at the current password, and counts it as at a login. Returns the key that forgets it.
+    pub(crate) async fn turn_to_change(
+        &self,
+        name: &AccountName,
+        now: DateTime<Utc>,
+    ) -> Result<(Turn, String), AccountsError> {
+        let keys = [(self.keys.tries("change", &Digest::of(&name.folded())), OF_NAME)];
+        if let Some(wait) = self.locked(&keys, now).await? {
+            return Err(AccountsError::TooManyTries(wait));
+        }
+        let turn = self.passwords.turn(Some(&keys[0].0)).await?;
+        match self.count(&keys, now).await? {
+            Ok(_) => {
+                let [(key, _)] = keys;
+                Ok((turn, key))
+            }
             Err(wait) => Err(AccountsError::TooManyTries(wait)),
         }
     }
@@ -243,12 +269,11 @@ impl Accounts {
 
     async fn remember_device(&self, known: Option<&str>, name: &AccountName) -> Result<SecretString, AccountsError> {
         let secret = known.map_or_else(|| random_secret(""), SecretString::from);
-        let _: () = redis::cmd("SET")
-            .arg(self.keys.device(&Digest::of_secret(&secret)))
+        let _: u64 = scripts::REMEMBER_DEVICE
+            .key(self.keys.device(&Digest::of_secret(&secret)))
             .arg(name.folded())
-            .arg("PX")
             .arg(millis(DEVICE_FOR))
-            .query_async(&mut self.connection())
+            .invoke_async(&mut self.connection())
             .await?;
         Ok(secret)
     }

@@ -1,6 +1,7 @@
 //! Passwords: what one must be, and their slow hashes.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -26,6 +27,8 @@ const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 const AT_ONCE: usize = 2;
 /// Logins that wait for their turn. Further ones are told to come later.
 const WAITING: usize = 16;
+/// Of these, those that one browser, address or name may have waiting or at work: a flood from one place leaves room for others.
+const OF_ONE: usize = 4;
 /// Longest wait for a turn.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// Fewest characters.
@@ -97,6 +100,8 @@ impl NewPassword {
 pub(crate) struct Passwords {
     places: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    /// Who waits or is at work, and how often; those who do not are not in it.
+    shares: Arc<Mutex<HashMap<String, usize>>>,
     /// The memory of hashes, kept and used again: freed after each one, the allocator of every thread would hold its own.
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
@@ -105,6 +110,39 @@ pub(crate) struct Passwords {
 #[derive(Debug)]
 pub(crate) struct Turn {
     _place: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
+
+/// One of the few places in the queue that somebody may take; free again when it is dropped.
+#[derive(Debug)]
+struct Share {
+    of: String,
+    shares: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl Share {
+    /// `None` when that one has as many as it may.
+    fn take(shares: &Arc<Mutex<HashMap<String, usize>>>, of: &str) -> Option<Self> {
+        let mut held = shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = held.entry(of.to_owned()).or_default();
+        if *taken >= OF_ONE {
+            return None;
+        }
+        *taken += 1;
+        Some(Self { of: of.to_owned(), shares: Arc::clone(shares) })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut held = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = held.get_mut(&self.of) {
+            *taken -= 1;
+            if *taken == 0 {
+                held.remove(&self.of);
+            }
+        }
+    }
 }
 
 impl Passwords {
@@ -112,18 +150,20 @@ impl Passwords {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             queue: Arc::new(Semaphore::new(WAITING)),
+            shares: Arc::default(),
             memory: Arc::default(),
         }
     }
 
-    /// Waits for a turn.
+    /// Waits for a turn. `of` is what a flood would have in common, such as its address; `None` = somebody who is inside already.
     ///
     /// # Errors
-    /// `Busy` when too many wait already, or for longer than five seconds.
-    pub(crate) async fn turn(&self) -> Result<Turn, AccountsError> {
+    /// `Busy` when too many wait already, or that one has its share of them, or after five seconds.
+    pub(crate) async fn turn(&self, of: Option<&str>) -> Result<Turn, AccountsError> {
+        let share = of.map(|of| Share::take(&self.shares, of).ok_or(AccountsError::Busy)).transpose()?;
         let Ok(_waits) = self.queue.clone().try_acquire_owned() else { return Err(AccountsError::Busy) };
         match timeout(TURN_WITHIN, self.places.clone().acquire_owned()).await {
-            Ok(Ok(place)) => Ok(Turn { _place: place }),
+            Ok(Ok(place)) => Ok(Turn { _place: place, _share: share }),
             Ok(Err(_)) | Err(_) => Err(AccountsError::Busy),
         }
     }
@@ -238,10 +278,10 @@ mod tests {
     async fn a_hash_is_argon2id_with_the_stated_cost_and_only_its_password_opens_it() {
         let passwords = Passwords::new();
         let password = parsed("correct horse battery").unwrap();
-        let hash = passwords.hash(passwords.turn().await.unwrap(), &password).await.unwrap();
+        let hash = passwords.hash(passwords.turn(None).await.unwrap(), &password).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         for (text, right) in [("correct horse battery", true), ("correct horse batterz", false), ("", false)] {
-            let turn = passwords.turn().await.unwrap();
+            let turn = passwords.turn(None).await.unwrap();
             assert_eq!(passwords.verify(turn, &text.into(), Some(&hash)).await.unwrap(), right, "{text}");
         }
     }
@@ -249,13 +289,13 @@ mod tests {
     #[tokio::test]
     async fn nobodys_hash_costs_as_much_as_a_real_one_and_opens_with_nothing() {
         let passwords = Passwords::new();
-        let hash = passwords.hash(passwords.turn().await.unwrap(), &NewPassword::random()).await.unwrap();
+        let hash = passwords.hash(passwords.turn(None).await.unwrap(), &NewPassword::random()).await.unwrap();
         assert_eq!(hash.len(), NOBODYS.len(), "the same salt and the same length of the result");
         let mut took = [Duration::MAX; 2];
         // The quickest of several runs is what the work itself takes; the rest is the machine.
         for _ in 0..5 {
             for (place, hash) in [None, Some(hash.as_str())].into_iter().enumerate() {
-                let (turn, started) = (passwords.turn().await.unwrap(), Instant::now());
+                let (turn, started) = (passwords.turn(None).await.unwrap(), Instant::now());
                 assert!(!passwords.verify(turn, &"x".into(), hash).await.unwrap());
                 took[place] = took[place].min(started.elapsed());
             }
@@ -266,20 +306,41 @@ mod tests {
     #[tokio::test]
     async fn a_flood_of_logins_waits_in_a_short_queue_and_the_rest_is_told_to_come_later() {
         let passwords = Passwords::new();
-        let held: Vec<Turn> = vec![passwords.turn().await.unwrap(), passwords.turn().await.unwrap()];
+        let held: Vec<Turn> = vec![passwords.turn(None).await.unwrap(), passwords.turn(None).await.unwrap()];
         let waiting: Vec<_> = (0..WAITING)
             .map(|_| {
                 let passwords = passwords.clone();
-                tokio::spawn(async move { passwords.turn().await.is_ok() })
+                tokio::spawn(async move { passwords.turn(None).await.is_ok() })
             })
             .collect();
         while passwords.queue.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(passwords.turn().await, Err(AccountsError::Busy)));
+        assert!(matches!(passwords.turn(None).await, Err(AccountsError::Busy)));
         drop(held);
         for turn in waiting {
             assert!(turn.await.unwrap());
         }
+    }
+    #[tokio::test]
+    async fn one_place_has_its_share_of_the_queue_and_gets_it_back() {
+        let passwords = Passwords::new();
+        let all_places = [passwords.turn(None).await.unwrap(), passwords.turn(Some("there")).await.unwrap()];
+        let waiting: Vec<_> = (1..OF_ONE)
+            .map(|_| {
+                let passwords = passwords.clone();
+                tokio::spawn(async move { passwords.turn(Some("there")).await.is_ok() })
+            })
+            .collect();
+        while passwords.queue.available_permits() > WAITING - (OF_ONE - 1) {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(passwords.turn(Some("there")).await, Err(AccountsError::Busy)));
+        drop(all_places);
+        passwords.turn(Some("elsewhere")).await.unwrap();
+        for turn in waiting {
+            assert!(turn.await.unwrap());
+        }
+        assert!(passwords.shares.lock().unwrap().is_empty());
     }
 }

@@ -12,9 +12,12 @@ macro_rules! script {
 
 script!(PUT_ACCOUNT: "put_account.lua");
 script!(OPEN_SESSION: "open_session.lua");
+script!(END_SESSION: "end_session.lua");
 script!(LOOK_SESSION: "look_session.lua");
 script!(PUT_TOKEN: "put_token.lua");
 script!(LOOK_TOKEN: "look_token.lua");
 script!(REMOVE_TOKEN: "remove_token.lua");
 script!(ATTEMPT: "attempt.lua");
 script!(SUCCEED: "succeed.lua");
+script!(REMEMBER_DEVICE: "remember_device.lua");
+script!(COUNT_REFUSAL: "count_refusal.lua");

@@ -150,11 +150,11 @@ impl Accounts {
     pub async fn end_session(&self, name: &AccountName, id: &str) -> Result<bool, AccountsError> {
         let digests = self.digests(name).await?;
         let Some(digest) = digests.iter().find(|digest| digest.short() == id) else { return Ok(false) };
-        let (ended, _): (u64, u64) = redis::pipe()
-            .atomic()
-            .del(self.keys.session(digest))
-            .zrem(self.keys.sessions_of(&name.folded()), digest.as_str())
-            .query_async(&mut self.connection())
+        let ended: u64 = scripts::END_SESSION
+            .key(self.keys.session(digest))
+            .key(self.keys.sessions_of(&name.folded()))
+            .arg(digest.as_str())
+            .invoke_async(&mut self.connection())
             .await?;
         Ok(ended > 0)
     }

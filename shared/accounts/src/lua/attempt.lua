@@ -1,5 +1,7 @@
+#!lua flags=allow-oom
 -- Counts an attempt before it is looked at, so that many at the same time are not one; or refuses it while one of its keys is
--- locked. It counts as failed until `succeed.lua` takes it back.
+-- locked. It counts as failed until `succeed.lua` takes it back. A full Redis takes these small counters all the same: guessing must
+-- not become free then. How fast they come is bounded by how fast passwords are hashed.
 -- KEYS tries (HASH `n`, `until`), one per thing that attempts have in common
 -- ARGV now, memory ms, then per key: attempts from which on it is locked, first lock ms, longest lock ms
 -- Returns 1, number of the locked key, until when; or 0, and per key until when it is locked now (0 = not).

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Reads a session and its account, and notes its use at most once per `every`.
 -- KEYS session, accounts · ARGV now, idle ms, greatest age ms, every ms
 -- Returns nothing, or name, epoch, account (JSON).

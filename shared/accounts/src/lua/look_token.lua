@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Reads a token and the account of its owner, and notes its use at most once per `every`.
 -- KEYS tokens, accounts, uses · ARGV digest, now, every ms
 -- Returns nothing, or what it allows (JSON), account (JSON).

@@ -1,4 +1,6 @@
+#!lua flags=allow-oom
 -- Writes, replaces or removes an account, unless it changed meanwhile or nobody could manage accounts afterwards.
+-- A full Redis takes it all the same: whoever must be kept out is kept out then too.
 -- KEYS[1] accounts · ARGV name in lower case, what is stored now ('' = nothing), what shall be ('' = nothing), most accounts
 -- Returns `done`, `changed`, `full` or `last_admin`.
 local name, before, after = ARGV[1], ARGV[2], ARGV[3]

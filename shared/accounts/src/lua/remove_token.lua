@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Removes a token by its name.
 -- KEYS tokens, names of tokens, uses · ARGV `<owner>/<name>`
 -- Returns what it allowed (JSON), or nothing.

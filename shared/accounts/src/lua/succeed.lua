@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes an attempt back that was no failure: the account's tries are forgotten, the address' lose this one only, so that one
 -- good account does not open the door to guessing at others.
 -- KEYS tries of the account or browser, tries of the address (where it is known)
