@@ -112,7 +112,8 @@ impl Rooms {
         Ok(())
     }
 
-    /// Records what the person did.
+    /// Records what the person did, after it was done: for what only looks. What changes something goes through
+    /// [`Rooms::begin`].
     ///
     /// # Errors
     /// `Redis`: the action itself has taken effect.
@@ -138,16 +139,21 @@ impl Rooms {
         after: Option<String>,
         sealed: Option<String>,
     ) -> Result<(), Failure> {
-        let action = PersonAction {
-            who: self.person.to_string(),
-            what: what.to_owned(),
-            subject: subject.into(),
-            before,
-            after,
-            sealed,
-            at: self.clock.now(),
-        };
+        let action = self.action(what, subject.into(), before, after, sealed);
         Ok(self.ledger.record_action(&action).await?)
+    }
+
+    /// Something that the rooms' person did now.
+    pub(crate) fn action(
+        &self,
+        what: &str,
+        subject: String,
+        before: Option<String>,
+        after: Option<String>,
+        sealed: Option<String>,
+    ) -> PersonAction {
+        let (who, what, at) = (self.person.to_string(), what.to_owned(), self.clock.now());
+        PersonAction { who, what, subject, before, after, sealed, at, unfinished: false }
     }
 
     /// The configured connection of that name.

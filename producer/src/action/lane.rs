@@ -74,9 +74,17 @@ pub(crate) async fn release(rooms: &Rooms, lane: &Lane, why: &str) -> Result<Opt
 /// # Errors
 /// `Redis`.
 pub(super) async fn release_after(rooms: &Rooms, lane: &Lane, why: &str) -> Result<bool, Failure> {
-    let Some(released) = release(rooms, lane, why).await? else { return Ok(false) };
-    released.change.record("release_hold", rooms).await?;
-    Ok(true)
+    // Most lanes are not held: no entry begins for those.
+    if rooms.queue.lane(lane).await?.held.is_none() {
+        return Ok(false);
+    }
+    let begun = rooms.begin("release_hold", lane.as_str()).await?;
+    let released = begun.unless_refused(release(rooms, lane, why).await).await?;
+    match &released {
+        Some(released) => begun.close_with(&released.change).await?,
+        None => begun.withdraw().await?,
+    }
+    Ok(released.is_some())
 }
 
 /// The switches of a lane in words.

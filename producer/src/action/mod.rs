@@ -1,6 +1,7 @@
 //! What people do, whichever face they use: the command line and the console call the same functions. Each acts, and tells
 //! what it changed; the face records that under the person's name and words the answer.
 
+pub(crate) mod begun;
 pub(crate) mod edit;
 pub(crate) mod lane;
 pub(crate) mod letter_terms;
@@ -11,7 +12,7 @@ pub(crate) mod secret;
 pub(crate) mod sync;
 pub(crate) mod window;
 
-use crate::{Failure, Rooms};
+use crate::Failure;
 
 /// What an action changed, as the audit keeps it. Holds no secret and no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,16 +23,6 @@ pub(crate) struct Change {
     pub(crate) before: String,
     /// State after.
     pub(crate) after: String,
-}
-
-impl Change {
-    /// Records it as `what`, done by the rooms' person now.
-    ///
-    /// # Errors
-    /// `Redis`: the action itself has taken effect.
-    pub(crate) async fn record(&self, what: &str, rooms: &Rooms) -> Result<(), Failure> {
-        rooms.record(what, self.subject.clone(), Some(self.before.clone()), Some(self.after.clone())).await
-    }
 }
 
 /// Longest reason in characters.

@@ -74,15 +74,17 @@ async fn ping_hubspot(rooms: &Rooms, id: &ConnectionId, set_up: bool) -> Result<
     };
     let mut report = PingReport::default();
     if set_up {
+        let begun = rooms.begin("set_up", id.as_str()).await?;
         match client.set_up().await {
             Ok(done) => {
                 for created in &done.created {
                     report.good("set up", format!("{created} created"));
                 }
                 if done.created.is_empty() {
+                    begun.withdraw().await?;
                     report.good("set up", "nothing was missing");
                 } else {
-                    rooms.record("set_up", id.as_str(), None, Some(done.created.join(", "))).await?;
+                    begun.close(id.as_str(), None, Some(done.created.join(", "))).await?;
                 }
                 // Properties that cannot be used stand in the ping's own lines, with what to do.
             }

@@ -118,9 +118,10 @@ pub(crate) async fn run(command: AccountCommand, caller: &Caller) -> Result<Exit
         AccountCommand::Add(command) => add(command, &rooms, output).await?,
         AccountCommand::List => list(&rooms, output).await?,
         AccountCommand::SetRole { name, role } => {
-            let before = rooms.accounts.set_role(&name, role).await?;
+            let begun = rooms.begin("set_role", name.as_str()).await?;
+            let before = begun.unless_refused(rooms.accounts.set_role(&name, role).await).await?;
             let (from, to) = (before.role.to_string(), role.to_string());
-            rooms.record("set_role", before.name.as_str(), Some(from), Some(to)).await?;
+            begun.close(before.name.as_str(), Some(from), Some(to)).await?;
             let text = format!("{} is {role} now, and was {}", before.name, before.role);
             output.answer(text, &json!({ "account": before.name, "role": role, "before": before.role }))?;
         }
@@ -128,9 +129,10 @@ pub(crate) async fn run(command: AccountCommand, caller: &Caller) -> Result<Exit
         AccountCommand::Disable { name } => set_disabled(&name, true, &rooms, output).await?,
         AccountCommand::Enable { name } => set_disabled(&name, false, &rooms, output).await?,
         AccountCommand::Remove { name } => {
-            let before = rooms.accounts.remove(&name).await?;
+            let begun = rooms.begin("remove_account", name.as_str()).await?;
+            let before = begun.unless_refused(rooms.accounts.remove(&name).await).await?;
             let (role, after) = (before.role.to_string(), "removed".to_owned());
-            rooms.record("remove_account", before.name.as_str(), Some(role), Some(after)).await?;
+            begun.close(before.name.as_str(), Some(role), Some(after)).await?;
             output.answer(format!("Removed {}", before.name), &json!({ "account": before.name }))?;
         }
         AccountCommand::Token(command) => token(command, &rooms, output).await?,
@@ -146,9 +148,10 @@ async fn add(command: Add, rooms: &Rooms, output: Output) -> Result<(), Failure>
     let password = from.read(&name)?;
     let new =
         NewAccount { name, role, password: password.clone(), one_time: from.one_time, by: rooms.person.to_string() };
-    let account = rooms.accounts.add(new, rooms.clock.now()).await?;
+    let begun = rooms.begin("add_account", new.name.as_str()).await?;
+    let account = begun.unless_refused(rooms.accounts.add(new, rooms.clock.now()).await).await?;
     let after = if from.one_time { format!("{role}, one-time password") } else { role.to_string() };
-    rooms.record("add_account", account.name.as_str(), None, Some(after)).await?;
+    begun.close(account.name.as_str(), None, Some(after)).await?;
     let text = format!("Made the account {} as {role}", account.name);
     answer_with(from.one_time.then_some(&password), text, json!({ "account": account.name, "role": role }), output)
 }
@@ -158,10 +161,12 @@ async fn set_password(command: SetPassword, rooms: &Rooms, output: Output) -> Re
     let account = rooms.accounts.account(&name).await?;
     let Some(account) = account else { return Err(mlc_accounts::AccountsError::NoSuchAccount(name).into()) };
     let password = from.read(&account.name)?;
-    rooms.accounts.set_password(&name, &password, from.one_time, rooms.clock.now()).await?;
+    let begun = rooms.begin("set_password", account.name.as_str()).await?;
+    let set = rooms.accounts.set_password(&name, &password, from.one_time, rooms.clock.now()).await;
+    begun.unless_refused(set).await?;
     let kind = if from.one_time { "one-time password" } else { "another password" };
     let after = format!("{kind}; all sessions ended");
-    rooms.record("set_password", account.name.as_str(), None, Some(after)).await?;
+    begun.close(account.name.as_str(), None, Some(after)).await?;
     let text = format!("{} has {kind}, and is logged out everywhere", account.name);
     answer_with(from.one_time.then_some(&password), text, json!({ "account": account.name }), output)
 }
@@ -174,11 +179,11 @@ fn answer_with(password: Option<&NewPassword>, text: String, mut value: Value, o
 }
 
 async fn set_disabled(name: &AccountName, disabled: bool, rooms: &Rooms, output: Output) -> Result<(), Failure> {
-    let account = rooms.accounts.set_disabled(name, disabled).await?;
     let word = |disabled: bool| if disabled { "disabled" } else { "enabled" };
-    let what = if disabled { "disable_account" } else { "enable_account" };
+    let begun = rooms.begin(if disabled { "disable_account" } else { "enable_account" }, name.as_str()).await?;
+    let account = begun.unless_refused(rooms.accounts.set_disabled(name, disabled).await).await?;
     let (before, after) = (word(!disabled).to_owned(), word(disabled).to_owned());
-    rooms.record(what, account.name.as_str(), Some(before), Some(after)).await?;
+    begun.close(account.name.as_str(), Some(before), Some(after)).await?;
     let value = json!({ "account": account.name, "disabled": disabled });
     output.answer(format!("{} is {}", account.name, word(disabled)), &value)
 }
@@ -205,10 +210,10 @@ async fn token(command: TokenCommand, rooms: &Rooms, output: Output) -> Result<(
     match command {
         TokenCommand::Add { account, token, role, expires } => {
             let new = NewToken { owner: account, name: token, role, lives: expires };
-            let secret = rooms.accounts.add_token(&new, rooms.clock.now()).await?;
-            let (subject, after) =
-                (format!("{}/{}", new.owner, new.name), format!("{role}, for {}", duration::format(expires)));
-            rooms.record("add_token", subject, None, Some(after)).await?;
+            let subject = format!("{}/{}", new.owner, new.name.chars().take(80).collect::<String>());
+            let begun = rooms.begin("add_token", subject.clone()).await?;
+            let secret = begun.unless_refused(rooms.accounts.add_token(&new, rooms.clock.now()).await).await?;
+            begun.close(subject, None, Some(format!("{role}, for {}", duration::format(expires)))).await?;
             // Alone on standard output, so that a script can keep it.
             let value = json!({ "account": new.owner, "token": new.name, "secret": secret.expose_secret() });
             output.answer(secret.expose_secret(), &value)
@@ -233,16 +238,19 @@ async fn token(command: TokenCommand, rooms: &Rooms, output: Output) -> Result<(
             output.table(["ACCOUNT", "TOKEN", "ROLE", "ENDS", "LAST USED"], rows.collect())
         }
         TokenCommand::Remove { account, token } => {
-            let removed = rooms.accounts.remove_token(&account, &token).await?.ok_or_else(|| {
-                let name: String = token.chars().filter(|c| !c.is_control()).take(80).collect();
-                Failure::NothingMatched(format!(
-                    "{account} has no token `{name}`; `mlc account token list` shows those that are"
-                ))
-            })?;
+            let name: String = token.chars().filter(|c| !c.is_control()).take(80).collect();
+            let begun = rooms.begin("remove_token", format!("{account}/{name}")).await?;
+            let removed = rooms.accounts.remove_token(&account, &token).await.map_err(Failure::from);
+            let removed = removed.and_then(|removed| {
+                removed.ok_or_else(|| {
+                    Failure::NothingMatched(format!(
+                        "{account} has no token `{name}`; `mlc account token list` shows those that are"
+                    ))
+                })
+            });
+            let removed = begun.unless_refused(removed).await?;
             let subject = format!("{}/{}", removed.owner, removed.name);
-            rooms
-                .record("remove_token", subject.clone(), Some(removed.role.to_string()), Some("removed".to_owned()))
-                .await?;
+            begun.close(subject.clone(), Some(removed.role.to_string()), Some("removed".to_owned())).await?;
             output.answer(format!("Removed {subject}"), &json!({ "account": removed.owner, "token": removed.name }))
         }
     }

@@ -121,6 +121,7 @@ async fn test(channel: Option<&str>, rooms: &Rooms, output: Output) -> Result<Ex
     }
     let (mut items, mut all_taken) = (Vec::new(), true);
     for name in names {
+        let begun = rooms.begin("test_alerts", name.as_str()).await?;
         let sent = send(rooms, name, &Outgoing::Test).await;
         let (taken, text, answer) = match sent {
             Sent::Taken { answer } => (true, format!("{name} has taken the test message: {answer}"), Some(answer)),
@@ -131,7 +132,7 @@ async fn test(channel: Option<&str>, rooms: &Rooms, output: Output) -> Result<Ex
         };
         all_taken &= taken;
         let after = if taken { "taken" } else { "not taken" };
-        rooms.record("test_alerts", name.as_str(), None, Some(after.to_owned())).await?;
+        begun.close(name.as_str(), None, Some(after.to_owned())).await?;
         output.line(&text)?;
         items.push(json!({ "channel": name, "taken": taken, "text": text, "answer": answer }));
     }
@@ -148,8 +149,9 @@ async fn set_secret(command: SetSecret, rooms: &Rooms, output: Output) -> Result
     let value = read_secret(id.as_str(), name, command.stdin)?;
     check(name, &value)?;
     let before = word(rooms.secrets.list_of_channel(id).await?.iter().any(|secret| secret.name == name));
-    rooms.secrets.set_of_channel(id, name, value).await?;
-    rooms.record("set_secret", subject(id, name), Some(before.to_owned()), Some(word(true).to_owned())).await?;
+    let begun = rooms.begin("set_secret", subject(id, name)).await?;
+    begun.unless_refused(rooms.secrets.set_of_channel(id, name, value).await).await?;
+    begun.close(subject(id, name), Some(before.to_owned()), Some(word(true).to_owned())).await?;
     let text = format!("Stored {name} of {id}. The next message uses it; `mlc alerts test {id}` tests it");
     output.answer(text, &json!({ "channel": id, "secret": name }))?;
     Ok(Exit::Done)
@@ -158,12 +160,14 @@ async fn set_secret(command: SetSecret, rooms: &Rooms, output: Output) -> Result
 async fn delete_secret(channel: &str, name: &str, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
     let (id, channel) = configured(rooms, channel)?;
     let name = known(id, channel, name)?;
-    if !rooms.secrets.delete_of_channel(id, name).await? {
+    let begun = rooms.begin("delete_secret", subject(id, name)).await?;
+    if !begun.unless_refused(rooms.secrets.delete_of_channel(id, name).await).await? {
+        begun.withdraw().await?;
         let text = format!("secret {name} of {id} was not set; `mlc alerts list` shows those that are");
         return Err(Failure::NothingMatched(text));
     }
     let (before, after) = (word(true).to_owned(), word(false).to_owned());
-    rooms.record("delete_secret", subject(id, name), Some(before), Some(after)).await?;
+    begun.close(subject(id, name), Some(before), Some(after)).await?;
     output.answer(format!("Removed {name} of {id}"), &json!({ "channel": id, "secret": name }))?;
     Ok(Exit::Done)
 }

@@ -12,7 +12,10 @@ use serde_json::json;
 use super::{Caller, limit, sync::since};
 use crate::{
     Exit, Failure, Rooms,
-    action::edit::{self, FieldChange},
+    action::{
+        begun::UNFINISHED,
+        edit::{self, FieldChange},
+    },
     output::{Output, instant, or_dash},
 };
 
@@ -228,7 +231,7 @@ async fn people(
             action.what.clone(),
             action.subject.clone(),
             or_dash(action.before.as_deref()),
-            or_dash(action.after.as_deref()),
+            if action.unfinished { UNFINISHED.to_owned() } else { or_dash(action.after.as_deref()) },
         ]
     });
     output.table(["AT", "WHO", "WHAT", "SUBJECT", "BEFORE", "AFTER"], rows.collect())?;

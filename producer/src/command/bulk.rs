@@ -122,18 +122,21 @@ fn show(bulk: &Bulk, output: Output) -> Result<Exit, Failure> {
 
 async fn switch(what: &str, id: &str, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
     let (before, by) = (find(id, rooms).await?, rooms.person.as_str());
+    let begun = rooms.begin(what, before.id.as_str()).await?;
     let switched = match what {
-        "pause_bulk" => rooms.queue.pause_bulk(&before.id, by).await?,
-        "resume_bulk" => rooms.queue.resume_bulk(&before.id, by).await?,
-        _ => rooms.queue.abort_bulk(&before.id, by).await?,
+        "pause_bulk" => rooms.queue.pause_bulk(&before.id, by).await,
+        "resume_bulk" => rooms.queue.resume_bulk(&before.id, by).await,
+        _ => rooms.queue.abort_bulk(&before.id, by).await,
     };
+    let switched = begun.unless_refused(switched).await?;
     let after = find(id, rooms).await?;
     if !switched {
+        begun.withdraw().await?;
         let text = format!("operation {id} is {}; nothing was done", after.state.as_str());
         return Err(Failure::Wrong(text));
     }
     let state = |bulk: &Bulk| format!("{}, {} letters done", bulk.state.as_str(), bulk.acted);
-    rooms.record(what, before.id.as_str(), Some(state(&before)), Some(state(&after))).await?;
+    begun.close(before.id.as_str(), Some(state(&before)), Some(state(&after))).await?;
     output.answer(format!("Operation {id} is {}", state(&after)), &json!({ "bulk": after }))?;
     Ok(Exit::Done)
 }

@@ -88,8 +88,9 @@ async fn set_secret(command: SetSecret, rooms: &Rooms, output: Output) -> Result
     let (id, connection) = rooms.connection(&command.connection)?;
     let name = secret::known(&id, connection, &command.name)?;
     let value = read_secret(id.as_str(), name, command.stdin)?;
-    let stored = secret::set(rooms, &id, name, value).await?;
-    stored.change.record("set_secret", rooms).await?;
+    let begun = rooms.begin("set_secret", format!("{id}/{name}")).await?;
+    let stored = begun.unless_refused(secret::set(rooms, &id, name, value).await).await?;
+    begun.close_with(&stored.change).await?;
     let more = if stored.released { "; its lane was held and gives out jobs again" } else { "" };
     let text = format!("Stored {name} of {id}{more}. Running workers use it within seconds; `mlc ping {id}` tests it");
     output.answer(text, &json!({ "connection": id, "secret": name, "lane_released": stored.released }))?;
@@ -99,7 +100,9 @@ async fn set_secret(command: SetSecret, rooms: &Rooms, output: Output) -> Result
 async fn delete_secret(connection: &str, name: &str, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
     let (id, configured) = rooms.connection(connection)?;
     let name = secret::known(&id, configured, name)?;
-    secret::delete(rooms, &id, name).await?.record("delete_secret", rooms).await?;
+    let begun = rooms.begin("delete_secret", format!("{id}/{name}")).await?;
+    let change = begun.unless_refused(secret::delete(rooms, &id, name).await).await?;
+    begun.close_with(&change).await?;
     output.answer(format!("Removed {name} of {id}"), &json!({ "connection": id, "secret": name }))?;
     Ok(Exit::Done)
 }

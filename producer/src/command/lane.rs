@@ -27,8 +27,9 @@ pub(crate) struct Resume {
 pub(crate) async fn pause(command: Pause, caller: &Caller) -> Result<Exit, Failure> {
     let rooms = caller.open().await?;
     let lane = rooms.lane(&command.connection).await?;
-    let paused = lane::pause(&rooms, &lane, &command.reason).await?;
-    paused.change.record("pause", &rooms).await?;
+    let begun = rooms.begin("pause", lane.as_str()).await?;
+    let paused = begun.unless_refused(lane::pause(&rooms, &lane, &command.reason).await).await?;
+    begun.close_with(&paused.change).await?;
     let (running, waiting) = (paused.before.running, paused.waiting());
     let text = format!("Paused {lane}: {running} running jobs end, {waiting} wait until `mlc resume {lane}`");
     let value = json!({ "connection": lane, "paused": true, "running": running, "waiting": waiting });
@@ -39,13 +40,17 @@ pub(crate) async fn pause(command: Pause, caller: &Caller) -> Result<Exit, Failu
 pub(crate) async fn resume(command: Resume, caller: &Caller) -> Result<Exit, Failure> {
     let rooms = caller.open().await?;
     let lane = rooms.lane(&command.connection).await?;
-    let (text, waiting) = match lane::resume(&rooms, &lane).await? {
+    let begun = rooms.begin("resume", lane.as_str()).await?;
+    let (text, waiting) = match begun.unless_refused(lane::resume(&rooms, &lane).await).await? {
         Some(resumed) => {
-            resumed.change.record("resume", &rooms).await?;
+            begun.close_with(&resumed.change).await?;
             let (was, waiting) = (state(&resumed.before), resumed.waiting());
             (format!("Resumed {lane}, which was {was}; {waiting} jobs wait there"), Some(waiting))
         }
-        None => (format!("{lane} was neither paused nor held; nothing to do"), None),
+        None => {
+            begun.withdraw().await?;
+            (format!("{lane} was neither paused nor held; nothing to do"), None)
+        }
     };
     let resumed = waiting.is_some();
     let waiting = match waiting {

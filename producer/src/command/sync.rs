@@ -33,8 +33,9 @@ pub(crate) async fn run(command: Sync, caller: &Caller) -> Result<Exit, Failure>
     let request = sync::Request::new(command.since, command.full);
     let word = request.word();
     let mut following = Following::start(&rooms, &id, flow, request.purpose()).await?;
-    let ordered = sync::order(&rooms, &id, flow, request).await?;
-    rooms.record("sync", id.as_str(), None, Some(request.after())).await?;
+    let begun = rooms.begin("sync", id.as_str()).await?;
+    let ordered = begun.unless_refused(sync::order(&rooms, &id, flow, request).await).await?;
+    begun.close(id.as_str(), None, Some(request.after())).await?;
     if command.no_wait {
         return tell_order(&id, word, &ordered, output);
     }

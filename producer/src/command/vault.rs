@@ -23,8 +23,9 @@ pub(crate) async fn run(command: Vault, caller: &Caller) -> Result<Exit, Failure
         }
         Vault::Rotate => {
             let rooms = caller.open().await?;
-            let resealed = rooms.secrets.rotate().await?;
-            rooms.record("vault_rotate", rooms.active_key.as_str(), None, Some(format!("{resealed} secrets"))).await?;
+            let begun = rooms.begin("vault_rotate", rooms.active_key.as_str()).await?;
+            let resealed = begun.unless_refused(rooms.secrets.rotate().await).await?;
+            begun.close(rooms.active_key.as_str(), None, Some(format!("{resealed} secrets"))).await?;
             let text = format!(
                 "Sealed {resealed} secrets anew with key {}. Keep older keys in the ring until no job or dead letter from before is left",
                 rooms.active_key

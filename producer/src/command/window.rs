@@ -112,9 +112,10 @@ fn row(row: &WindowRow) -> [String; 10] {
 }
 
 async fn replay(window: &str, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {
-    let replay = action::window::replay(rooms, window).await?;
+    let begun = rooms.begin("replay_window", window.chars().take(200).collect::<String>()).await?;
+    let replay = begun.unless_refused(action::window::replay(rooms, window).await).await?;
     let (id, flow, job) = (&replay.window, &replay.flow, &replay.job);
-    rooms.record("replay_window", id.as_str(), None, Some(replay.after())).await?;
+    begun.close(id.as_str(), None, Some(replay.after())).await?;
     let text = format!("Ordered window {id} again as job {job}; `mlc window list {flow}` shows it when it is read");
     output.answer(text, &json!({ "window": id, "job": job }))?;
     Ok(Exit::Done)

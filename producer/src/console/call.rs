@@ -6,9 +6,15 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use mlc_accounts::Role;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::{Console, error::ConsoleError};
 use crate::{Person, Rooms};
+
+/// Fields of what is sent that name what it is about: ids of letters, of sessions, logins, names of tokens.
+const NAMING: [&str; 4] = ["id", "ids", "name", "owner"];
+/// Most of them in one entry.
+const NAMED: usize = 20;
 
 /// Who looks or acts.
 #[derive(Debug, Clone)]
@@ -82,6 +88,29 @@ impl Call {
             return serde_json::from_slice(body).map_err(|error| ConsoleError::bad_input(error.to_string()));
         }
         read_form(&self.body)
+    }
+
+    /// What an action is about, as far as the request says so by itself: the names in its path, and those of the things it was sent.
+    /// Everything else that is sent may be personal, or a secret.
+    pub(super) fn subject(&self) -> String {
+        let sent: Vec<(String, String)> = if self.is_json {
+            let body: Map<String, Value> = serde_json::from_slice(&self.body).unwrap_or_default();
+            let texts = |value: Value| match value {
+                Value::String(text) => vec![text],
+                Value::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+                _ => Vec::new(),
+            };
+            body.into_iter()
+                .flat_map(|(name, value)| texts(value).into_iter().map(move |text| (name.clone(), text)))
+                .collect()
+        } else {
+            serde_html_form::from_bytes(&self.body).unwrap_or_default()
+        };
+        let named = sent.into_iter().filter(|(name, _)| NAMING.contains(&name.as_str())).map(|(_, text)| text);
+        let all: Vec<String> = self.params.values().cloned().chain(named).filter(|text| !text.is_empty()).collect();
+        let more = if all.len() > NAMED { format!(" … ({})", all.len()) } else { String::new() };
+        let named: Vec<String> = all.iter().take(NAMED).map(|text| shortened(text)).collect();
+        format!("{}{more}", named.join(" "))
     }
 
     /// The query as it came, to keep filters in links.

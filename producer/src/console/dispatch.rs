@@ -219,12 +219,31 @@ async fn hand_over(
     mut rooms: Rooms,
     own_page: Result<(), ConsoleError>,
 ) -> Result<Reply, ConsoleError> {
-    let reply = timeout(ANSWER_WITHIN, (route.handler)(call)).await.map_err(|_| {
+    // What acts has an entry before it begins: whoever dies meanwhile leaves that. Of a login nobody knows yet whose it is, and one
+    // whose answer never came opens nothing.
+    let begun = match route.audits.filter(|_| route.acts && !route.recorded_by_ledger && route.needs.is_some()) {
+        Some(what) => Some(rooms.begin(what, call.subject()).await?),
+        None => None,
+    };
+    let carried = timeout(ANSWER_WITHIN, (route.handler)(call)).await.map_err(|_| {
         ConsoleError::new(
             ErrorKind::Unavailable,
             "This took longer than a minute; look whether it was done before you repeat it.",
         )
-    })??;
+    })?;
+    let reply = match carried {
+        Ok(reply) => reply,
+        Err(error) => {
+            // A refusal did nothing. Of anything else nobody knows, and so says the entry that stays.
+            let refused = !matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Defect);
+            if let Some(begun) = begun.filter(|_| refused)
+                && let Err(failure) = begun.withdraw().await
+            {
+                warn!(error = %failure, "The entry of something that was refused stays in the audit as one that began");
+            }
+            return Err(error);
+        }
+    };
     let entry = match &reply {
         Reply::Done(Done { entry, .. }) => Some(entry),
         Reply::Act(act) => Some(&act.done.entry),
@@ -241,11 +260,14 @@ async fn hand_over(
         own_page?;
     }
     let audits = route.audits.filter(|_| !route.recorded_by_ledger);
-    if let (Some(what), Some(Entry { subject, before, after, sealed, who })) = (audits, entry) {
+    if let (Some(what), Some(Entry { subject, before, after, sealed, who })) = (audits, entry.cloned()) {
         if let Some(who) = who {
-            rooms.person = who.clone();
+            rooms.person = who;
         }
-        rooms.record_sealed(what, subject.clone(), before.clone(), after.clone(), sealed.clone()).await?;
+        match begun {
+            Some(begun) => begun.close_sealed(subject, before, after, sealed).await?,
+            None => rooms.record_sealed(what, subject, before, after, sealed).await?,
+        }
     }
     Ok(reply)
 }

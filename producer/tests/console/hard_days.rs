@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    browser::{Browser, PASSWORD, closed_site},
     errands::{Errand, actions, dead, enqueue, kill, refusal},
     site::Site,
 };
@@ -20,6 +21,32 @@ async fn what_is_done_while_redis_is_full_stands_in_the_audit_too() {
         assert!(site.page(path).await.contains("<h1"), "{path}");
     }
     assert_eq!(actions(&site.rooms).await.iter().filter(|action| action.0 == "discard_dead_letters").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_log_in_make_room_and_log_out_while_redis_is_full_and_guessing_stays_locked() {
+    let site = closed_site().await;
+    let letter = Errand::failing("hubspot-main", "EPIC06:VEND:1", refusal("name", "vendor 1 has no name"));
+    let id = kill(&site.rooms, &[letter]).await.remove(0);
+    site.redis.full(true).await;
+    let mut guesser = Browser::at(&site);
+    for _ in 0..5 {
+        assert_eq!(guesser.login("olga", "wrong").await.status, 401);
+    }
+    assert_eq!(guesser.login("olga", PASSWORD).await.status, 429);
+    let mut root = Browser::of(&site, "root").await;
+    for path in ["/", "/dead-letters", "/audit", "/account", "/people"] {
+        assert_eq!(root.get(path).await.status, 200, "{path}");
+    }
+    let discarded = root.post("/dead-letters/discard", &[("ids", id.as_str()), ("reason", "nobody needs it")]).await;
+    assert_eq!(discarded.status, 303, "{}", discarded.text());
+    assert_eq!(dead(&site.rooms).await, 0);
+    assert_eq!(root.post("/people/disable", &[("name", "rita")]).await.status, 303);
+    assert_eq!(root.post("/logout", &[]).await.header("location"), "/login");
+    let told: Vec<String> = actions(&site.rooms).await.into_iter().map(|action| action.0).collect();
+    for what in ["login", "login_locked", "discard_dead_letters", "disable_account", "logout"] {
+        assert!(told.iter().any(|told| told == what), "{what}: {told:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,3 +23,4 @@ mod records;
 mod reviews;
 mod routes;
 mod site;
+mod unfinished;

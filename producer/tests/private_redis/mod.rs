@@ -52,6 +52,14 @@ impl PrivateRedis {
         redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(most).exec_async(&mut connection).await.unwrap();
     }
 
+    /// Refuses a command of Redis to everybody, in scripts too, or allows it again.
+    pub(crate) async fn forbid(&self, command: &str, forbidden: bool) {
+        let url = format!("unix://{}/redis.sock", self.folder.path().display());
+        let mut connection = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let rule = format!("{}{command}", if forbidden { '-' } else { '+' });
+        redis::cmd("ACL").arg("SETUSER").arg("default").arg(rule).exec_async(&mut connection).await.unwrap();
+    }
+
     pub(crate) fn settings_file(&self) -> PathBuf {
         self.folder.path().join("mlc.toml")
     }

@@ -109,7 +109,8 @@ pub(crate) fn refused(namespace: &str, connection: &ConnectionId, minute: i64) -
     format!("{{mlcl:{namespace}}}:refused:{connection}:{minute}")
 }
 
-/// STREAM of people's actions, one field `a` (JSON). Trimmed to about a fixed number.
+/// STREAM of people's actions, one field `a` (JSON). An action that began is replaced by an entry of how it ended. Trimmed to about
+/// a fixed number.
 pub(crate) fn actions(namespace: &str) -> String {
     format!("{{mlcl:{namespace}}}:actions")
 }

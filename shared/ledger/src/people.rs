@@ -35,6 +35,10 @@ pub struct PersonAction {
     pub sealed: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
+    /// It began, and nobody has written down how it ended: it is under way, or whoever carried it out died with it. Whether its
+    /// subject is changed is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
 }
 
 /// A stored action with its place in the stream.
@@ -79,9 +83,47 @@ impl Ledger {
     /// # Errors
     /// `Redis`.
     pub async fn record_action(&self, action: &PersonAction) -> Result<(), LedgerError> {
-        let json = serde_json::to_string(action).map_err(|error| LedgerError::unreadable("person's action", error))?;
-        let _: String = scripts::RECORD_ACTION
+        self.add_action(action).await.map(drop)
+    }
+
+    /// Records that a person begins something, before it is done: [`PersonAction::unfinished`] until [`Ledger::finish_action`] closes
+    /// it or [`Ledger::withdraw_action`] takes it back, both by the place that this returns.
+    ///
+    /// # Errors
+    /// `Redis`: the action must not be carried out then.
+    pub async fn begin_action(&self, action: &PersonAction) -> Result<String, LedgerError> {
+        self.add_action(&PersonAction { unfinished: true, ..action.clone() }).await
+    }
+
+    /// Puts what was done in the place of the entry that began at `place`.
+    ///
+    /// # Errors
+    /// `Redis`: the entry stands as one that began.
+    pub async fn finish_action(&self, place: &str, action: &PersonAction) -> Result<(), LedgerError> {
+        self.close_action(place, write(action)?).await
+    }
+
+    /// Takes back the entry that began at `place`: nothing was done.
+    ///
+    /// # Errors
+    /// `Redis`: the entry stands as one that began.
+    pub async fn withdraw_action(&self, place: &str) -> Result<(), LedgerError> {
+        self.close_action(place, String::new()).await
+    }
+
+    async fn add_action(&self, action: &PersonAction) -> Result<String, LedgerError> {
+        Ok(scripts::RECORD_ACTION
             .key(keys::actions(self.namespace()))
+            .arg(ACTIONS_KEPT)
+            .arg(write(action)?)
+            .invoke_async(&mut self.connection())
+            .await?)
+    }
+
+    async fn close_action(&self, place: &str, json: String) -> Result<(), LedgerError> {
+        let _: Option<String> = scripts::FINISH_ACTION
+            .key(keys::actions(self.namespace()))
+            .arg(place)
             .arg(ACTIONS_KEPT)
             .arg(json)
             .invoke_async(&mut self.connection())
@@ -166,6 +208,10 @@ impl Ledger {
             end = format!("({}", last.id);
         }
     }
+}
+
+fn write(action: &PersonAction) -> Result<String, LedgerError> {
+    serde_json::to_string(action).map_err(|error| LedgerError::unreadable("person's action", error))
 }
 
 fn read(stored: &StreamId) -> Result<ActionEntry, LedgerError> {

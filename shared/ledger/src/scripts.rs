@@ -28,6 +28,7 @@ script!(RESET_CHECKPOINT: "row.lua", "audit.lua", "reset_checkpoint.lua");
 script!(KEEP_EXCHANGES: "keep_exchanges.lua");
 script!(KEEP_IF: "keep_if.lua");
 script!(RECORD_ACTION: "record_action.lua");
+script!(FINISH_ACTION: "finish_action.lua");
 script!(RAISE_REVIEW: "review.lua", "raise_review.lua");
 script!(DECIDE_REVIEW: "review.lua", "decide_review.lua");
 script!(LIST_REVIEWS: "review.lua", "list_reviews.lua");

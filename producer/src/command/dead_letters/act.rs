@@ -30,9 +30,12 @@ pub(super) async fn replay(chosen: Chosen, manner: Manner, rooms: &Rooms, output
         Target::Matching(filter) => return many(BulkVerb::Replay, filter, manner, None, rooms, output).await,
         Target::Ids(ids) => ids,
     };
-    let jobs = rooms.queue.replay(&ids, rooms.person.as_str()).await?.jobs;
-    if !jobs.is_empty() {
-        rooms.record("replay_dead_letters", few(&jobs), None, Some(format!("{} replayed", jobs.len()))).await?;
+    let begun = rooms.begin("replay_dead_letters", few(&ids)).await?;
+    let jobs = begun.unless_refused(rooms.queue.replay(&ids, rooms.person.as_str()).await).await?.jobs;
+    if jobs.is_empty() {
+        begun.withdraw().await?;
+    } else {
+        begun.close(few(&jobs), None, Some(format!("{} replayed", jobs.len()))).await?;
     }
     let missing = left_out(&ids, &jobs);
     let value = json!({ "replayed": jobs, "not_on_the_shelf": missing });
@@ -54,10 +57,12 @@ pub(super) async fn discard(
         }
         Target::Ids(ids) => ids,
     };
-    let gone = rooms.queue.discard(&ids, rooms.person.as_str(), reason).await?;
-    if !gone.is_empty() {
-        let after = format!("{} discarded: {reason}", gone.len());
-        rooms.record("discard_dead_letters", few(&gone), None, Some(after)).await?;
+    let begun = rooms.begin("discard_dead_letters", few(&ids)).await?;
+    let gone = begun.unless_refused(rooms.queue.discard(&ids, rooms.person.as_str(), reason).await).await?;
+    if gone.is_empty() {
+        begun.withdraw().await?;
+    } else {
+        begun.close(few(&gone), None, Some(format!("{} discarded: {reason}", gone.len()))).await?;
     }
     let missing = left_out(&ids, &gone);
     let value = json!({ "discarded": gone, "not_on_the_shelf": missing });
@@ -80,8 +85,9 @@ async fn many(
     }
     let (per_second, by) = (manner.rate, rooms.person.to_string());
     let new = NewBulk { verb, filter, per_second, by, reason: reason.map(str::to_owned) };
-    let started = rooms.queue.start_bulk(new).await?;
-    rooms.record("start_bulk", started.id.as_str(), None, Some(bulk::words(&started))).await?;
+    let begun = rooms.begin("start_bulk", verb.as_str()).await?;
+    let started = begun.unless_refused(rooms.queue.start_bulk(new).await).await?;
+    begun.close(started.id.as_str(), None, Some(bulk::words(&started))).await?;
     let id = &started.id;
     if manner.no_wait {
         let text = format!("Started operation {id}; `mlc bulk show {id}` shows how far it is");

@@ -53,7 +53,9 @@ pub(super) async fn run(command: Assign, rooms: &Rooms, output: Output) -> Resul
     let note = note.map_or(old_note, filled);
     let (by, at) = (rooms.person.to_string(), rooms.clock.now());
     let triage = Triage { assignee: assignee.clone(), note, by, at };
-    if !rooms.queue.set_triage(&key, triage.clone()).await? {
+    let begun = rooms.begin("assign_dead_letters", name.as_str()).await?;
+    if !begun.unless_refused(rooms.queue.set_triage(&key, triage.clone()).await).await? {
+        begun.withdraw().await?;
         return Err(match key {
             TriageKey::Letter(_) => not_there(&name),
             TriageKey::Cause(_) => unknown_cause(&name),
@@ -62,7 +64,7 @@ pub(super) async fn run(command: Assign, rooms: &Rooms, output: Output) -> Resul
     // A note can hold names: the audit tells that there is one.
     let state = |assignee: &Option<String>| format!("looked after by {}", or_dash(assignee.as_deref()));
     let after = if noted { format!("{}, with a new note", state(&assignee)) } else { state(&assignee) };
-    rooms.record("assign_dead_letters", name.as_str(), Some(state(&old_assignee)), Some(after.clone())).await?;
+    begun.close(name.as_str(), Some(state(&old_assignee)), Some(after.clone())).await?;
     output.answer(format!("{name} is {after}"), &json!({ "subject": name, "triage": triage }))?;
     Ok(Exit::Done)
 }

@@ -50,9 +50,10 @@ pub(super) async fn run(command: Edit, rooms: &Rooms, output: Output) -> Result<
         show(&changes, output)?;
         return answer(&job, &changes, false, output);
     }
-    let edited = edit::edit(rooms, &opened, &after).await?;
+    let begun = rooms.begin("edit_dead_letter", job.as_str()).await?;
+    let edited = begun.unless_refused(edit::edit(rooms, &opened, &after).await).await?;
     let (before, after) = (Some(edited.before), Some(edited.after));
-    rooms.record_sealed("edit_dead_letter", job.as_str(), before, after, Some(edited.sealed)).await?;
+    begun.close_sealed(job.as_str(), before, after, Some(edited.sealed)).await?;
     show(&edited.changes, output)?;
     answer(&job, &edited.changes, true, output)
 }

@@ -179,25 +179,31 @@ async fn grant(rooms: &Rooms, wish: Wish) -> News {
 }
 
 async fn pause(rooms: &Rooms, name: &Lane, reason: &str) -> Result<String, Failure> {
-    let paused = lane::pause(rooms, name, reason).await?;
-    paused.change.record("pause", rooms).await?;
+    let begun = rooms.begin("pause", name.as_str()).await?;
+    let paused = begun.unless_refused(lane::pause(rooms, name, reason).await).await?;
+    begun.close_with(&paused.change).await?;
     Ok(format!("Paused {name}: {} running jobs end, {} wait", paused.before.running, paused.waiting()))
 }
 
 async fn resume(rooms: &Rooms, name: &Lane, reason: &str) -> Result<String, Failure> {
     let reason = crate::action::reason(reason)?;
-    let Some(mut resumed) = lane::unpause(rooms, name).await? else {
+    let begun = rooms.begin("resume", name.as_str()).await?;
+    let Some(mut resumed) = begun.unless_refused(lane::unpause(rooms, name).await).await? else {
+        begun.withdraw().await?;
         return Err(Failure::NothingMatched(format!("{name} is not paused any more")));
     };
     resumed.change.after = format!("{}: {reason}", resumed.change.after);
-    resumed.change.record("resume", rooms).await?;
+    begun.close_with(&resumed.change).await?;
     Ok(format!("Resumed {name}; {} jobs wait there", resumed.waiting()))
 }
 
 async fn release(rooms: &Rooms, name: &Lane, reason: &str) -> Result<String, Failure> {
-    let Some(released) = lane::release(rooms, name, crate::action::reason(reason)?).await? else {
+    let reason = crate::action::reason(reason)?;
+    let begun = rooms.begin("release_hold", name.as_str()).await?;
+    let Some(released) = begun.unless_refused(lane::release(rooms, name, reason).await).await? else {
+        begun.withdraw().await?;
         return Err(Failure::NothingMatched(format!("{name} is not held any more")));
     };
-    released.change.record("release_hold", rooms).await?;
+    begun.close_with(&released.change).await?;
     Ok(format!("Released {name}; {} jobs wait there", released.waiting()))
 }

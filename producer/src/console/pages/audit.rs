@@ -3,13 +3,16 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use mlc_accounts::Role;
-use mlc_ledger::{ActionEntry, ActionFilter};
+use mlc_ledger::{ActionEntry, ActionFilter, PersonAction};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    action::edit::{FieldChange, unseal},
+    action::{
+        begun::UNFINISHED,
+        edit::{FieldChange, unseal},
+    },
     console::{
         call::Call,
         components::{empty, facts, live, next_page, or_dash, segment, table, text, time},
@@ -69,6 +72,9 @@ struct ActionRow {
     before: Option<String>,
     /// State after, where there is one.
     after: Option<String>,
+    /// Whether it only began, and nobody wrote down how it ended: it is under way, or whoever carried it out died with it. Look at its
+    /// subject to see whether it was done.
+    unfinished: bool,
     /// Whether its page has more to tell to operators.
     has_more: bool,
 }
@@ -188,8 +194,9 @@ fn changes_of(call: &Call, entry: &ActionEntry, content: bool) -> Changes {
 
 impl From<ActionEntry> for ActionRow {
     fn from(ActionEntry { id, action }: ActionEntry) -> Self {
-        let (who, what, subject, has_more) = (action.who, action.what, action.subject, action.sealed.is_some());
-        Self { id, at: action.at, who, what, subject, before: action.before, after: action.after, has_more }
+        let has_more = action.sealed.is_some();
+        let PersonAction { who, what, subject, before, after, at, unfinished, .. } = action;
+        Self { id, at, who, what, subject, before, after, unfinished, has_more }
     }
 }
 
@@ -230,9 +237,18 @@ fn rows(actions: &Actions, now: DateTime<Utc>) -> Markup {
                 td { (text(&row.what)) }
                 td { (text(&row.subject)) }
                 td { (or_dash(row.before.as_deref())) }
-                td { (or_dash(row.after.as_deref())) }
+                td { (ended(row)) }
             }
         }
+    }
+}
+
+/// How it ended, as far as that is known.
+fn ended(row: &ActionRow) -> Markup {
+    if row.unfinished {
+        html! { strong { (UNFINISHED) } }
+    } else {
+        or_dash(row.after.as_deref())
     }
 }
 
@@ -246,8 +262,14 @@ fn one_page(page: &ActionPage, now: DateTime<Utc>) -> Markup {
             ("What", text(&row.what)),
             ("To what", text(&row.subject)),
             ("Before", or_dash(row.before.as_deref())),
-            ("After", or_dash(row.after.as_deref())),
+            ("After", ended(row)),
         ]))
+        @if row.unfinished {
+            p .message .warn {
+                "Nobody wrote down how this ended: it is under way at this moment, or whoever carried it out was stopped in the middle. \
+                 Look at what it was about to see whether it was done."
+            }
+        }
         @match &page.changes {
             Changes::None => {}
             Changes::Hidden => { p .hint { "What changed in detail is hidden for your role." } }

@@ -100,3 +100,24 @@ async fn a_place_that_was_never_given_is_refused() {
         assert!(matches!(answer, Err(LedgerError::NoSuchPlace)), "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn an_action_that_began_stands_so_until_it_is_closed_and_is_then_one_entry() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    let told = async || {
+        let (entries, _) = ledger.actions(&ActionFilter::default(), None, 10).await.unwrap();
+        entries.into_iter().map(|entry| (entry.action.subject, entry.action.unfinished)).collect::<Vec<_>>()
+    };
+    let begun = ledger.begin_action(&action(0, "lena", "pause", "begun")).await.unwrap();
+    let elsewhere = ledger.begin_action(&action(1, "tom", "pause", "elsewhere")).await.unwrap();
+    assert_eq!(told().await, [("elsewhere".to_owned(), true), ("begun".to_owned(), true)]);
+    assert!(ledger.action(&begun).await.unwrap().unwrap().action.unfinished);
+    ledger.finish_action(&begun, &action(2, "lena", "pause", "done")).await.unwrap();
+    assert_eq!(told().await, [("done".to_owned(), false), ("elsewhere".to_owned(), true)]);
+    ledger.withdraw_action(&elsewhere).await.unwrap();
+    assert_eq!(told().await, [("done".to_owned(), false)]);
+    // One that is long past leaves what is known all the same.
+    ledger.finish_action(&begun, &action(3, "lena", "pause", "late")).await.unwrap();
+    assert_eq!(told().await.len(), 2);
+}

@@ -103,6 +103,7 @@ async fn what_people_did_is_kept_newest_first() {
             after: Some("x".into()),
             sealed: None,
             at: at(0),
+            unfinished: false,
         };
         ledger.record_action(&action).await.unwrap();
     }

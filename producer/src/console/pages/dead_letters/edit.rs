@@ -249,9 +249,12 @@ async fn apply(call: Call) -> Result<Done, ConsoleError> {
 
 /// Replays a letter that was just edited, with an entry of its own: the route's entry tells of the edit. False when it was gone.
 async fn replayed_after_edit(call: &Call, id: &JobId, by: &str) -> Result<bool, ConsoleError> {
-    if call.rooms.queue.replay(std::slice::from_ref(id), by).await?.jobs.is_empty() {
+    let begun = call.rooms.begin("replay_dead_letters", id.as_str()).await?;
+    let replayed = begun.unless_refused(call.rooms.queue.replay(std::slice::from_ref(id), by).await).await?;
+    if replayed.jobs.is_empty() {
+        begun.withdraw().await?;
         return Ok(false);
     }
-    call.rooms.record("replay_dead_letters", id.as_str(), None, Some("1 replayed, edited".to_owned())).await?;
+    begun.close(id.as_str(), None, Some("1 replayed, edited".to_owned())).await?;
     Ok(true)
 }
