@@ -152,9 +152,10 @@ impl From<AccountsError> for Failure {
             AccountsError::NoSuchAccount(_) => {
                 Self::NothingMatched(format!("{error}; `mlc account list` shows those that are"))
             }
-            AccountsError::Name(_) | AccountsError::WeakPassword(_) | AccountsError::Token(_) => {
-                Self::Usage(error.to_string())
-            }
+            AccountsError::Name(_)
+            | AccountsError::NewName
+            | AccountsError::WeakPassword(_)
+            | AccountsError::Token(_) => Self::Usage(error.to_string()),
             AccountsError::Unreadable { .. } | AccountsError::Defect(_) => Self::Defect(error.to_string()),
             other => Self::Wrong(other.to_string()),
         }

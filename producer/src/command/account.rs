@@ -142,6 +142,7 @@ pub(crate) async fn run(command: AccountCommand, caller: &Caller) -> Result<Exit
 
 async fn add(command: Add, rooms: &Rooms, output: Output) -> Result<(), Failure> {
     let Add { name, role, password: from } = command;
+    let name = name.for_new()?;
     if rooms.accounts.account(&name).await?.is_some() {
         return Err(Failure::Wrong(format!("there is an account `{name}` already")));
     }

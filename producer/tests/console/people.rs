@@ -31,12 +31,14 @@ async fn a_new_person_gets_a_password_for_one_login_and_chooses_another_before_a
     let entry = (
         "root".to_owned(),
         "add_account".to_owned(),
-        "Nina".to_owned(),
+        "nina".to_owned(),
         Some("operator, one-time password".to_owned()),
     );
     assert_eq!(last(&site).await, entry);
     assert!(!root.get("/people").await.text().contains(&one_time));
     assert_eq!(root.post("/people", &[("name", "nina"), ("role", "operator")]).await.status, 409);
+    let odd = root.post("/people", &[("name", "\u{430}dmin"), ("role", "admin")]).await;
+    assert!(odd.status == 400 && odd.text().contains("letters a to z"), "{}", odd.text());
 
     let mut nina = Browser::at(&site);
     assert_eq!(nina.login("nina", &one_time).await.header("location"), "/account");
@@ -153,6 +155,8 @@ async fn the_command_line_makes_the_first_account_and_manages_the_others() {
     let mut root = Browser::of(&site, "root").await;
     assert_eq!(root.get("/people").await.status, 200);
 
+    let odd = redis.run(&["account", "add", "\u{430}dmin", "--role", "admin", "--one-time"]);
+    assert_fails(&odd, 2, &["letters a to z"]);
     let nina = redis.json(0, &["account", "add", "nina", "--role", "read-only", "--one-time"]);
     let one_time = nina["one_time_password"].as_str().unwrap();
     assert_eq!(Browser::at(&site).login("nina", one_time).await.header("location"), "/account");

@@ -101,11 +101,12 @@ pub struct NewAccount {
 }
 
 impl Accounts {
-    /// Makes an account.
+    /// Makes an account. Its name is in lower case, however it was written.
     ///
     /// # Errors
-    /// `NameTaken`, `Full`, `Busy`, `Redis`.
+    /// `NewName`, `NameTaken`, `Full`, `Busy`, `Redis`.
     pub async fn add(&self, new: NewAccount, now: DateTime<Utc>) -> Result<Account, AccountsError> {
+        let new = NewAccount { name: new.name.for_new()?, ..new };
         let hash = self.passwords.hash(self.passwords.turn(None).await?, &new.password).await?;
         let mut stored = Stored {
             name: new.name.clone(),

@@ -11,6 +11,11 @@ pub enum AccountsError {
     /// A text that cannot be a login name.
     #[error(transparent)]
     Name(#[from] InvalidAccountName),
+    /// A text that is not made a login name any more: one name could look like another.
+    #[error(
+        "a new login name is of the letters a to z, digits, `.`, `_` and `-`, and begins with a letter or a digit, such as `lena`"
+    )]
+    NewName,
     /// The name is taken, perhaps with other capitals.
     #[error("there is an account `{0}` already")]
     NameTaken(AccountName),

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::AccountsError;
+
 /// Longest name in characters. With a token's name behind it, it still is a name for the audit.
 const LONGEST: usize = 60;
 
@@ -31,6 +33,18 @@ impl AccountName {
             return Err(InvalidAccountName);
         }
         Ok(Self(name.to_owned()))
+    }
+
+    /// The name under which a new account is made: in lower case, and of letters that cannot pass for others. What is not of ASCII
+    /// could: `аdmin` with a Cyrillic `а` looks like `admin` to everybody who gives it a role. Accounts from before keep their names.
+    ///
+    /// # Errors
+    /// `NewName`.
+    pub fn for_new(&self) -> Result<Self, AccountsError> {
+        let name = self.0.to_ascii_lowercase();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+        let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if begins && name.chars().all(plain) { Ok(Self(name)) } else { Err(AccountsError::NewName) }
     }
 
     /// The name as it was written.
@@ -96,6 +110,31 @@ mod tests {
         }
         for text in ["lena", "lena@ops", "Jörg Weiß", "李"] {
             assert_eq!(AccountName::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn a_new_name_is_of_letters_that_look_like_themselves() {
+        let new = |text: &str| AccountName::parse(text).unwrap().for_new().map(|name| name.to_string());
+        for (text, name) in [("lena", "lena"), ("Lena.B-2_x", "lena.b-2_x"), ("4711", "4711")] {
+            assert_eq!(new(text).unwrap(), name);
+        }
+        // Cyrillic, Turkish, fullwidth, combined, mixed and other letters; a dash that is none.
+        let odd = [
+            "\u{430}dmin",
+            "adm\u{131}n",
+            "\u{ff41}dmin",
+            "a\u{308}dmin",
+            "J\u{f6}rg",
+            "李",
+            "a\u{2010}b",
+            "le na",
+            "lena@ops",
+            "-x",
+            ".",
+        ];
+        for text in odd {
+            assert!(matches!(new(text), Err(AccountsError::NewName)), "{text}");
         }
     }
 

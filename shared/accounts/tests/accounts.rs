@@ -135,7 +135,7 @@ async fn a_name_and_its_password_open_a_session_and_redis_holds_nothing_that_doe
     let house = House::open().await;
     house.add("Lena", Role::Operator).await;
     let welcome = house.welcome("lena", now()).await;
-    assert_eq!((welcome.account.name.as_str(), welcome.account.role), ("Lena", Role::Operator));
+    assert_eq!((welcome.account.name.as_str(), welcome.account.role), ("lena", Role::Operator));
     let inside = house.accounts.session(welcome.session.expose_secret(), now()).await.unwrap().unwrap();
     assert_eq!(inside.account, welcome.account);
     let again = house.welcome("Lena", now()).await;
@@ -389,9 +389,31 @@ async fn names_are_taken_once_however_they_are_written() {
     house.add("adam", Role::ReadOnly).await;
     let names: Vec<String> =
         house.accounts.list().await.unwrap().into_iter().map(|account| account.name.to_string()).collect();
-    assert_eq!(names, ["adam", "Lena"]);
+    assert_eq!(names, ["adam", "lena"]);
     let nobody = house.accounts.set_role(&name("nobody"), Role::Admin).await;
     assert!(matches!(nobody, Err(AccountsError::NoSuchAccount(_))));
+}
+
+#[tokio::test]
+async fn no_new_name_can_pass_for_another_and_accounts_from_before_keep_theirs() {
+    let house = House::open().await;
+    let new = |text: &str| NewAccount {
+        name: name(text),
+        role: Role::Admin,
+        password: password(PASSWORD),
+        one_time: false,
+        by: "test".to_owned(),
+    };
+    let odd = house.accounts.add(new("\u{430}dmin"), now()).await;
+    assert!(matches!(odd, Err(AccountsError::NewName)), "{odd:?}");
+    house.add("jorg", Role::Operator).await;
+    // As an earlier version stored it.
+    let mut connection = house.redis.manager.clone();
+    let stored: String = connection.hget("{mlcc:mlc}:accounts", "jorg").await.unwrap();
+    let stored = stored.replace("\"jorg\"", "\"J\u{f6}rg\"");
+    let _: u64 = connection.hset("{mlcc:mlc}:accounts", "j\u{f6}rg", stored).await.unwrap();
+    assert_eq!(house.welcome("j\u{f6}rg", now()).await.account.name.as_str(), "J\u{f6}rg");
+    assert_eq!(house.accounts.list().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -427,7 +449,7 @@ async fn a_token_allows_the_lower_role_until_it_ends_or_is_removed() {
     let token = house.accounts.add_token(&new(Role::Operator, "ci"), now()).await.unwrap();
     assert!(token.expose_secret().starts_with("mlct_"));
     let bearer = house.accounts.bearer(token.expose_secret(), secs(90)).await.unwrap().unwrap();
-    assert_eq!((bearer.owner.as_str(), bearer.token.as_str(), bearer.role), ("Lena", "ci", Role::Operator));
+    assert_eq!((bearer.owner.as_str(), bearer.token.as_str(), bearer.role), ("lena", "ci", Role::Operator));
     assert_eq!(house.accounts.tokens(Some(&lena)).await.unwrap()[0].used_at, Some(secs(90)));
     assert!(matches!(house.accounts.add_token(&new(Role::Operator, "ci"), now()).await, Err(AccountsError::Token(_))));
     assert!(matches!(house.accounts.add_token(&new(Role::Operator, "a b"), now()).await, Err(AccountsError::Token(_))));

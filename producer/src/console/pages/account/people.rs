@@ -132,7 +132,9 @@ fn page(people: &People, _viewer: &Viewer) -> Markup {
             form .form method="post" action="/people" {
                 div .field {
                     label for="name" { "Login name" }
-                    input #name name="name" required maxlength="60" autocomplete="off" autocapitalize="none" spellcheck="false";
+                    input #name name="name" required maxlength="60" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]*"
+                        aria-describedby="name-hint" autocomplete="off" autocapitalize="none" spellcheck="false";
+                    span #name-hint .hint { "Letters a to z, digits, dots, underscores and hyphens." }
                 }
                 (role_field("role", Role::Admin))
                 button .primary type="submit" { "Add the person" }
