@@ -1,7 +1,7 @@
 //! What only a person can decide.
 
 use mlc_flow::{Entity, flow_kind};
-use mlc_ledger::{Action, AuditNote, ReviewId, ReviewItem, ReviewState};
+use mlc_ledger::{Action, AuditNote, REVIEW_NOTE_BYTES, ReviewId, ReviewItem, ReviewState};
 use mlc_model::{FlowId, JobId, System};
 
 use super::record::read_afresh;
@@ -52,13 +52,16 @@ fn source_row(item: &ReviewItem, kind: &FlowId) -> Result<Option<(Entity, String
 /// Records a decision: on the item and among people's actions by the ledger in one step, then in the record's own trail.
 ///
 /// # Errors
-/// `NothingMatched`, `Wrong` for a note beyond 4,000 bytes, `Redis`.
+/// `NothingMatched`, `Usage` for a note beyond 4,000 bytes, `Redis`.
 pub(crate) async fn decide(
     item: &ReviewItem,
     state: ReviewState,
     note: Option<&str>,
     rooms: &Rooms,
 ) -> Result<ReviewItem, Failure> {
+    if let Some(bytes) = note.map(str::len).filter(|bytes| *bytes > REVIEW_NOTE_BYTES) {
+        return Err(Failure::Usage(format!("`note` has {bytes} bytes: use at most {REVIEW_NOTE_BYTES}")));
+    }
     let now = rooms.clock.now();
     let item = rooms.ledger.decide_review(&item.id, state, rooms.person.as_str(), note, now).await?;
     let mut detail = format!("{} {} by {}", item.kind, item.state, rooms.person);

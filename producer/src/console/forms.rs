@@ -11,8 +11,13 @@ const TYPED_CHARS: usize = action::REASON_CHARS;
 
 /// A line of text.
 pub(crate) fn text_field(label: &str, name: &str, value: Option<&str>) -> Markup {
+    bounded_field(label, name, value, TYPED_CHARS)
+}
+
+/// A line of text with a bound of its own, in characters.
+pub(crate) fn bounded_field(label: &str, name: &str, value: Option<&str>, most: usize) -> Markup {
     html! {
-        label .field { span { (label) } input type="text" name=(name) value=[value] maxlength=(TYPED_CHARS) autocomplete="off"; }
+        label .field { span { (label) } input type="text" name=(name) value=[value] maxlength=(most) autocomplete="off"; }
     }
 }
 
@@ -93,10 +98,18 @@ pub(crate) fn cursor_error(error: QueueError) -> ConsoleError {
 /// # Errors
 /// `BadInput`, naming the field.
 pub(crate) fn typed(name: &str, text: &str) -> Result<String, ConsoleError> {
+    typed_within(name, text, TYPED_CHARS)
+}
+
+/// A text that a person typed, of one line and at most `most` characters.
+///
+/// # Errors
+/// `BadInput`, naming the field.
+pub(crate) fn typed_within(name: &str, text: &str, most: usize) -> Result<String, ConsoleError> {
     let text = text.trim();
     let count = text.chars().count();
-    if count > TYPED_CHARS || text.chars().any(char::is_control) {
-        let message = format!("`{name}` has {count} characters: use at most {TYPED_CHARS}, on one line.");
+    if count > most || text.chars().any(char::is_control) {
+        let message = format!("`{name}` has {count} characters: use at most {most}, on one line.");
         return Err(ConsoleError::bad_input(message));
     }
     Ok(text.to_owned())

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     errands::{Errand, HOSTILE, actions, dead, enqueue, kill, refusal},
-    private_redis::kill_the_only_job,
+    private_redis::{assert_fails, kill_the_only_job},
     site::Site,
 };
 
@@ -202,6 +202,16 @@ async fn who_looks_after_a_letter_or_a_group_is_kept_shown_and_found() {
     let told: Vec<&str> = entries.iter().map(|(what, ..)| what.as_str()).collect();
     assert_eq!(told, ["assign_dead_letters", "assign_dead_letters"]);
     assert_eq!(entries[1].3.as_deref(), Some("looked after by lena, with a note"), "the note itself is not audited");
+    for (field, most) in [("assignee", 100), ("note", 2_000)] {
+        let long = "ä".repeat(most + 1);
+        let answer = site.post_json(&path, &json!({ field: long })).await;
+        let told = format!("`{field}` has {} characters: use at most {most}", most + 1);
+        assert!(answer.status == 400 && answer.text().contains(&told), "{}", answer.text());
+        let option = if field == "note" { "--note" } else { "--to" };
+        let output = site.redis.run(&["dead-letters", "assign", letters[2].as_str(), option, &long]);
+        assert_fails(&output, 2, &[&format!("`{option}` has {} characters", most + 1)]);
+        assert_eq!(site.post_json(&path, &json!({ field: "ä".repeat(most) })).await.status, 200, "{field}");
+    }
     let cleared = site.post_form(&path, &[]).await;
     assert_eq!(cleared.status, 303, "{}", cleared.text());
     assert_eq!(ids(&site.get_json("/dead-letters/list?assignee=lena").await), [""; 0]);

@@ -127,6 +127,9 @@ async fn a_decision_for_a_flow_that_is_gone_is_told_as_half_done() {
     assert!(answer.status == 409 && told.contains("is accepted, but its record could not be ordered"), "{told}");
     let too_long = "x".repeat(4_001);
     let answer = site.post_json(&format!("/reviews/{id}/dismiss"), &json!({ "note": too_long })).await;
-    assert_eq!(answer.status, 409, "{}", answer.text());
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.text().contains("`note` has 4001 bytes: use at most 4000"), "{}", answer.text());
+    let told = site.redis.run(&["review", "dismiss", &id, "--note", &too_long]);
+    crate::private_redis::assert_fails(&told, 2, &["`note` has 4001 bytes"]);
     assert_eq!(site.actions().await.len(), 1);
 }

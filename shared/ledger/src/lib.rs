@@ -37,6 +37,7 @@ pub use past::{Past, Standing};
 pub use people::{ActionEntry, ActionFilter, PersonAction};
 pub use records::{Delivery, Sighting, Verdict};
 pub use review::{InvalidReview, NewReview, ReviewFilter, ReviewId, ReviewItem, ReviewKind, ReviewState};
+pub use reviews::REVIEW_NOTE_BYTES;
 pub use row::{Delivered, Row};
 pub use window::{
     CloseOutcome, CloseRequest, NewWindow, Opened, PageMark, PageMode, PageState, PassTotals, Purpose, WindowRow,

@@ -25,7 +25,7 @@ const FACTS_LIMIT: usize = 16 * 1024;
 /// Longest name of a person in bytes.
 const WHO_LIMIT: usize = 256;
 /// Longest note of a person in bytes.
-const NOTE_LIMIT: usize = 4_000;
+pub const REVIEW_NOTE_BYTES: usize = 4_000;
 
 impl Ledger {
     /// Puts something on the review list. What is there already (same flow, key, kind and `about`) only gets its latest time,
@@ -208,7 +208,7 @@ impl Ledger {
         at: DateTime<Utc>,
     ) -> Result<ReviewItem, LedgerError> {
         at_most("name of a person", who, WHO_LIMIT)?;
-        at_most("note of a review", note.unwrap_or_default(), NOTE_LIMIT)?;
+        at_most("note of a review", note.unwrap_or_default(), REVIEW_NOTE_BYTES)?;
         let keys = self.review_keys();
         let verb = match state {
             ReviewState::Open => "reviews.reopen",

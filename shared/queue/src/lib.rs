@@ -36,7 +36,7 @@ pub use queue::{Enqueued, Queue, QueueConfig};
 pub use registry::Registry;
 pub use run::{Workers, WorkersConfig};
 pub use store::{
-    Bulk, BulkId, BulkState, BulkVerb, Cause, DeadFilter, DeadLetter, Editable, Edited, Ended, EndedJob, JobFilter,
-    JobState, JobView, LaneStatus, LaneStop, Listing, Neighbours, NewBulk, PaceMinute, Page, Preview, QueueStats,
-    Replayed, Triage, TriageKey, WorkerPresence,
+    ASSIGNEE_CHARS, Bulk, BulkId, BulkState, BulkVerb, Cause, DeadFilter, DeadLetter, Editable, Edited, Ended,
+    EndedJob, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing, NOTE_CHARS, Neighbours, NewBulk, PaceMinute,
+    Page, Preview, QueueStats, Replayed, Triage, TriageKey, WorkerPresence,
 };

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use mlc_model::JobId;
-use mlc_queue::{Triage, TriageKey};
+use mlc_queue::{ASSIGNEE_CHARS, NOTE_CHARS, Triage, TriageKey};
 use serde_json::json;
 
 use super::not_there;
@@ -31,6 +31,12 @@ pub(super) async fn run(command: Assign, rooms: &Rooms, output: Output) -> Resul
     let Assign { id, cause, to, note } = command;
     if [&to, &note].into_iter().flatten().any(|text| text.chars().any(char::is_control)) {
         return Err(Failure::Usage("a name and a note are one line without control characters".to_owned()));
+    }
+    for (option, text, most) in [("to", &to, ASSIGNEE_CHARS), ("note", &note, NOTE_CHARS)] {
+        let count = text.as_ref().map_or(0, |text| text.chars().count());
+        if count > most {
+            return Err(Failure::Usage(format!("`--{option}` has {count} characters: use at most {most}")));
+        }
     }
     let (name, key, before) = match (id, cause) {
         (Some(id), _) => {

@@ -33,4 +33,4 @@ pub use pace::PaceMinute;
 pub use presence::WorkerPresence;
 pub use preview::Preview;
 pub use stats::QueueStats;
-pub use triage::{Triage, TriageKey};
+pub use triage::{ASSIGNEE_CHARS, NOTE_CHARS, Triage, TriageKey};

@@ -11,8 +11,10 @@ use crate::{
     verb::{TRIAGE, answer},
 };
 
-const ASSIGNEE_MAX: usize = 100;
-const NOTE_MAX: usize = 2000;
+/// Longest name of who looks after a letter or a cause, in characters.
+pub const ASSIGNEE_CHARS: usize = 100;
+/// Longest note on a letter or a cause, in characters.
+pub const NOTE_CHARS: usize = 2000;
 
 /// What a triage is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +85,8 @@ impl Queue {
     /// [`QueueError::Refused`] for a text that is too long, [`QueueError::Redis`].
     pub async fn set_triage(&self, key: &TriageKey, triage: Triage) -> Result<bool, QueueError> {
         let length = |text: &Option<String>| text.as_ref().map_or(0, |text| text.chars().count());
-        if length(&triage.assignee) > ASSIGNEE_MAX || length(&triage.note) > NOTE_MAX {
-            let text = format!("an assignee has at most {ASSIGNEE_MAX} characters, a note at most {NOTE_MAX}");
+        if length(&triage.assignee) > ASSIGNEE_CHARS || length(&triage.note) > NOTE_CHARS {
+            let text = format!("an assignee has at most {ASSIGNEE_CHARS} characters, a note at most {NOTE_CHARS}");
             return Err(QueueError::Refused(text));
         }
         let (what, name) = match key {

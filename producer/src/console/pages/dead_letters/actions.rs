@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use maud::{Markup, html};
 use mlc_accounts::Role;
 use mlc_model::JobId;
-use mlc_queue::{Triage, TriageKey};
+use mlc_queue::{ASSIGNEE_CHARS, NOTE_CHARS, Triage, TriageKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,7 +17,7 @@ use super::{
 use crate::console::{
     call::Call,
     error::ConsoleError,
-    forms::{needed_reason, reason_field, text_field, typed},
+    forms::{bounded_field, needed_reason, reason_field, typed_within},
     reply::{Done, Entry, View},
     route::Route,
 };
@@ -204,8 +204,8 @@ async fn chosen(call: Call) -> Result<View, ConsoleError> {
 pub(super) fn triage_form(action: &str, triage: Option<&TriageSeen>) -> Markup {
     html! {
         form .form method="post" action=(action) {
-            (text_field("Looked after by", "assignee", triage.and_then(|triage| triage.assignee.as_deref())))
-            (text_field("Note, for operators", "note", triage.and_then(|triage| triage.note.as_deref())))
+            (bounded_field("Looked after by", "assignee", triage.and_then(|triage| triage.assignee.as_deref()), ASSIGNEE_CHARS))
+            (bounded_field("Note, for operators", "note", triage.and_then(|triage| triage.note.as_deref()), NOTE_CHARS))
             button type="submit" { "Save who looks after it" }
         }
     }
@@ -234,13 +234,13 @@ async fn triage(
     back: String,
 ) -> Result<Done, ConsoleError> {
     let input: TriageInput = call.input()?;
-    let read = |name: &str, text: Option<&String>| {
-        let text = typed(name, text.map(String::as_str).unwrap_or_default())?;
+    let read = |name: &str, text: Option<&String>, most: usize| {
+        let text = typed_within(name, text.map(String::as_str).unwrap_or_default(), most)?;
         Ok::<_, ConsoleError>((!text.is_empty()).then_some(text))
     };
     let triage = Triage {
-        assignee: read("assignee", input.assignee.as_ref())?,
-        note: read("note", input.note.as_ref())?,
+        assignee: read("assignee", input.assignee.as_ref(), ASSIGNEE_CHARS)?,
+        note: read("note", input.note.as_ref(), NOTE_CHARS)?,
         by: call.viewer.person.to_string(),
         at: call.now,
     };
