@@ -207,3 +207,33 @@ fn what_is_chosen_must_be_clear() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("colour=red") && stderr(&wrong).contains("subject~"), "{}", stderr(&wrong));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_is_stopped_leaves_no_draft() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let id = &dead(&rooms, 1).await[0];
+    let place = tempfile::tempdir().unwrap();
+    let drafts = || std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let mut command = redis.command(&["dead-letters", "edit", id]);
+        // As editors do, it leaves a copy beside the file.
+        command.env("XDG_RUNTIME_DIR", place.path()).env_remove("VISUAL");
+        command.env("EDITOR", "copy() { cp \"$1\" \"$1~\"; exec sleep 30; }; copy");
+        let mut edit = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        while !drafts().first().is_some_and(|draft| draft.join("payload.json~").exists()) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", drafts());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(drafts()[0].metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let pid = edit.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        assert_eq!(edit.wait().unwrap().code(), Some(1), "{signal}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{signal}");
+        assert_eq!(drafts(), [""; 0].map(std::path::PathBuf::from), "{signal}");
+    }
+    let told = redis.json(0, &["audit", "people", "--what", "edit"]);
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(0), "{told}");
+}

@@ -1,16 +1,19 @@
 //! `mlc dead-letters edit`: another payload for a letter.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, IsTerminal as _, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use clap::Args;
 use mlc_model::JobId;
 use serde_json::{Value, json};
+use tokio::{
+    process::Command,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use super::not_there;
 use crate::{
@@ -43,7 +46,7 @@ pub(super) async fn run(command: Edit, rooms: &Rooms, output: Output) -> Result<
     rooms.record("view_payload", job.as_str(), None, None).await?;
     let after = match &command.from {
         Some(file) => parse(&read(file)?)?,
-        None => in_editor(&opened)?,
+        None => in_editor(&opened).await?,
     };
     if command.dry_run {
         let changes = edit::review(&opened, &after)?;
@@ -90,27 +93,41 @@ fn parse(text: &str) -> Result<Value, Failure> {
     })
 }
 
-/// Lets the person edit until it is a payload, or they give up.
-fn in_editor(opened: &Opened) -> Result<Value, Failure> {
+/// Lets the person edit until it is a payload, or they give up. Whatever ends this, the draft goes with it.
+async fn in_editor(opened: &Opened) -> Result<Value, Failure> {
     let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok().filter(|e| !e.is_empty()));
     let Some(editor) = editor else {
         return Err(Failure::Usage("set $EDITOR, or hand over the new payload with `--from FILE`".to_owned()));
     };
+    let mut signals =
+        Signals::watch().map_err(|error| Failure::Wrong(format!("signals cannot be watched: {error}")))?;
     let draft = Draft::create(&format!("{:#}\n", opened.editable.payload))?;
+    let stopped = || Failure::Wrong("stopped; nothing was done".to_owned());
+    let at_terminal = io::stdin().is_terminal();
     loop {
-        let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&draft.0).status();
-        match status {
-            Ok(status) if status.success() => {}
-            Ok(_) => return Err(Failure::Wrong("the editor gave up; nothing was done".to_owned())),
-            Err(error) => return Err(Failure::Wrong(format!("the editor cannot be started: {error}"))),
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&draft.file);
+        let mut editor =
+            command.spawn().map_err(|error| Failure::Wrong(format!("the editor cannot be started: {error}")))?;
+        tokio::select! {
+            status = editor.wait() => match status {
+                Ok(status) if status.success() => {}
+                Ok(_) => return Err(Failure::Wrong("the editor gave up; nothing was done".to_owned())),
+                Err(error) => return Err(Failure::Wrong(format!("the editor was lost: {error}"))),
+            },
+            // At a terminal Ctrl-C goes to the editor too, which knows what it means there.
+            () = signals.end(!at_terminal) => {
+                let _ = editor.kill().await;
+                return Err(stopped());
+            }
         }
-        let checked = parse(&read(&draft.0)?).and_then(|after| edit::review(opened, &after).map(|_| after));
+        let checked = parse(&read(&draft.file)?).and_then(|after| edit::review(opened, &after).map(|_| after));
         match checked {
-            Err(Failure::Usage(problem)) if io::stdin().is_terminal() && !problem.contains("same as before") => {
+            Err(Failure::Usage(problem)) if at_terminal && !problem.contains("same as before") => {
                 note(format!("{problem}. Enter edits again, Ctrl-C leaves it as it was."));
-                let mut line = String::new();
-                if !io::stdin().read_line(&mut line).is_ok_and(|read| read > 0) {
-                    return Err(Failure::Usage(problem));
+                tokio::select! {
+                    again = enter() => if !again { return Err(Failure::Usage(problem)) },
+                    () = signals.end(true) => return Err(stopped()),
                 }
             }
             other => return other,
@@ -118,26 +135,69 @@ fn in_editor(opened: &Opened) -> Result<Value, Failure> {
     }
 }
 
-/// A file that nobody else can read, gone in the end: payloads hold business data.
-struct Draft(PathBuf);
+/// Waits for the Enter key. False when nobody is there to press it.
+async fn enter() -> bool {
+    let (pressed, press) = tokio::sync::oneshot::channel();
+    // A thread of its own: the runtime would wait for one of its own at the end, and this one may wait for ever.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = pressed.send(io::stdin().read_line(&mut line).is_ok_and(|read| read > 0));
+    });
+    press.await.unwrap_or(false)
+}
+
+/// What ends a command from outside. From the moment that it is watched, the command has to end by itself.
+struct Signals {
+    terminate: Signal,
+    hangup: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn watch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns when the command has to end.
+    async fn end(&mut self, interrupt_too: bool) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => return,
+                _ = self.interrupt.recv() => if interrupt_too { return },
+            }
+        }
+    }
+}
+
+/// A file in a folder that nobody else can enter, both gone in the end: payloads hold business data, and editors leave copies
+/// beside what they edit.
+struct Draft {
+    folder: PathBuf,
+    file: PathBuf,
+}
 
 impl Draft {
     fn create(text: &str) -> Result<Self, Failure> {
-        let name = format!("mlc-edit-{}-{:016x}.json", std::process::id(), rand::random::<u64>());
-        // Where there is one, a folder of the person's own that is in memory and gone with the login: a killed command leaves its file.
-        let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
-        let path = folder.unwrap_or_else(std::env::temp_dir).join(name);
-        let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-            file.write_all(text.as_bytes())
-        };
-        write().map_err(|error| Failure::Wrong(format!("no file for the editor: {error}")))?;
-        Ok(Self(path))
+        let name = format!("mlc-edit-{}-{:016x}", std::process::id(), rand::random::<u64>());
+        // Where there is one, a place of the person's own that is in memory and gone with the login: SIGKILL leaves the file.
+        let place = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|place| place.is_dir());
+        let folder = place.unwrap_or_else(std::env::temp_dir).join(name);
+        let failed = |error: io::Error| Failure::Wrong(format!("no file for the editor: {error}"));
+        DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
+        let draft = Self { file: folder.join("payload.json"), folder };
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft.file).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(draft)
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
