@@ -107,7 +107,11 @@ impl Call {
             serde_html_form::from_bytes(&self.body).unwrap_or_default()
         };
         let named = sent.into_iter().filter(|(name, _)| NAMING.contains(&name.as_str())).map(|(_, text)| text);
-        let all: Vec<String> = self.params.values().cloned().chain(named).filter(|text| !text.is_empty()).collect();
+        // Whoever mistakes the field may send the secret itself as the name of one.
+        let is_name = |text: &str| text.len() <= 30 && text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let of_path = self.params.iter().filter(|(part, text)| part.as_str() != "secret" || is_name(text));
+        let of_path = of_path.map(|(_, text)| text.clone());
+        let all: Vec<String> = of_path.chain(named).filter(|text| !text.is_empty()).collect();
         let more = if all.len() > NAMED { format!(" … ({})", all.len()) } else { String::new() };
         let named: Vec<String> = all.iter().take(NAMED).map(|text| shortened(text)).collect();
         format!("{}{more}", named.join(" "))

@@ -54,6 +54,29 @@ async fn a_channel_is_set_up_and_tried_and_its_answer_is_told_without_its_secret
     assert_fails(&house.redis.run(&["alerts", "delete-secret", "hook", "signing_key"]), 3, &["was not set"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_killed_in_the_middle_stands_in_the_audit_as_begun() {
+    let receiver = Receiver::start().await;
+    let house = House::with(CHANNELS).await;
+    assert!(set(&house, &["hook"], &receiver.url).status.success());
+    receiver.answer(0);
+    let mut command = house.redis.command(&["alerts", "test", "hook"]);
+    let mut testing = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while receiver.take().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing was sent");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    testing.kill().unwrap();
+    testing.wait().unwrap();
+    let people = house.redis.json(0, &["audit", "people", "--what", "test_alerts"]);
+    assert_eq!(people["items"].as_array().map(Vec::len), Some(1), "{people}");
+    let item = &people["items"][0];
+    assert_eq!((&item["who"], &item["subject"], &item["unfinished"]), (&"lena".into(), &"hook".into(), &true.into()));
+    let told = stdout(&house.redis.run(&["audit", "people"]));
+    assert!(told.contains("began, outcome unknown"), "{told}");
+}
+
 fn assert_fails_softly(output: &Output, needle: &str) {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(output));
     assert!(stdout(output).contains(needle), "{}", stdout(output));
