@@ -2,23 +2,18 @@
 
 use mlc_adobe::AdobeNeeds;
 use mlc_flow::{Entity, flow_kind};
+use mlc_ledger::LastPing;
 use mlc_model::{ConnectionId, Fault, FaultKind, PingReport, Verdict};
 use mlc_queue::Lane;
 use mlc_runtime::settings::{AdobeConnection, Connection};
 
 use super::{lane, secret::webhook_secret};
+use tracing::warn;
+
 use crate::{Failure, Rooms, output::instant};
 
-/// What a test found out.
-#[derive(Debug, Clone)]
-pub(crate) struct Pinged {
-    /// The checked things.
-    pub(crate) report: PingReport,
-    /// Whether it was good and so ended an automatic hold of the lane.
-    pub(crate) released: bool,
-}
-
-/// Tests a configured connection. With `set_up` creates what is missing at the target first. A good one releases the lane.
+/// Tests a configured connection and keeps the report. With `set_up` creates what is missing at the target first. A good one
+/// releases the lane.
 ///
 /// # Errors
 /// `Redis`; what is wrong with the connection stands in the report.
@@ -27,7 +22,8 @@ pub(crate) async fn ping(
     id: &ConnectionId,
     connection: &Connection,
     set_up: bool,
-) -> Result<Pinged, Failure> {
+) -> Result<LastPing, Failure> {
+    let at = rooms.clock.now();
     let report = match connection {
         Connection::Epicor(_) => ping_epicor(rooms, id).await?,
         Connection::Hubspot(_) => ping_hubspot(rooms, id, set_up).await?,
@@ -35,7 +31,16 @@ pub(crate) async fn ping(
     };
     let works = report.worst() != Verdict::Bad;
     let released = works && lane::release_after(rooms, &Lane::from(id.clone()), "a ping was good").await?;
-    Ok(Pinged { report, released })
+    let ping = LastPing { at, by: rooms.person.to_string(), report, released };
+    keep(rooms, id, &ping).await;
+    Ok(ping)
+}
+
+/// Keeps what a test found for those who look later. A Redis that cannot keep it takes nothing from whoever waits for the report.
+pub(crate) async fn keep(rooms: &Rooms, id: &ConnectionId, ping: &LastPing) {
+    if let Err(error) = rooms.ledger.keep_ping(id, ping).await {
+        warn!(connection = %id, %error, "The report of a test could not be kept");
+    }
 }
 
 async fn ping_epicor(rooms: &Rooms, id: &ConnectionId) -> Result<PingReport, Failure> {

@@ -1,6 +1,7 @@
 //! `mlc ping`: tests connections.
 
 use clap::Args;
+use mlc_ledger::LastPing;
 use mlc_model::{ConnectionId, Verdict};
 use mlc_runtime::settings::Connection;
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::Caller;
 use crate::{
     Exit, Failure,
-    action::ping::{Pinged, ping},
+    action::ping::ping,
     output::{Output, or_dash},
 };
 
@@ -42,8 +43,8 @@ pub(crate) async fn run(command: Ping, caller: &Caller) -> Result<Exit, Failure>
     Ok(if worst == Verdict::Bad { Exit::Wrong } else { Exit::Done })
 }
 
-fn tell(id: &ConnectionId, connection: &Connection, pinged: &Pinged, output: Output) -> Result<Value, Failure> {
-    let Pinged { report, released } = pinged;
+fn tell(id: &ConnectionId, connection: &Connection, pinged: &LastPing, output: Output) -> Result<Value, Failure> {
+    let LastPing { report, released, .. } = pinged;
     let verdict = report.worst();
     output.line(format!("{id} ({}, {}): {verdict}", connection.system(), connection.address()))?;
     let rows = report

@@ -1,4 +1,4 @@
-//! Tests of connections that were asked for here: one at a time for each connection, and the last report of each.
+//! Tests of connections that were asked for here: one at a time for each connection.
 
 use std::{
     collections::BTreeMap,
@@ -6,30 +6,11 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use mlc_model::{ConnectionId, PingReport};
+use mlc_model::ConnectionId;
 
-/// The tests of this process. Clones share them; they are gone with the process.
+/// The tests that this process carries out now, with the instant when each began. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pings(Arc<Mutex<BTreeMap<ConnectionId, Slot>>>);
-
-#[derive(Debug, Default)]
-struct Slot {
-    since: Option<DateTime<Utc>>,
-    last: Option<LastPing>,
-}
-
-/// A test that has ended.
-#[derive(Debug, Clone)]
-pub(crate) struct LastPing {
-    /// When it began.
-    pub(crate) at: DateTime<Utc>,
-    /// Who asked for it.
-    pub(crate) by: String,
-    /// What it found.
-    pub(crate) report: PingReport,
-    /// Whether it ended an automatic hold of the lane.
-    pub(crate) released: bool,
-}
+pub(crate) struct Pings(Arc<Mutex<BTreeMap<ConnectionId, DateTime<Utc>>>>);
 
 /// The right to test a connection, until it is dropped.
 #[derive(Debug)]
@@ -41,39 +22,28 @@ pub(crate) struct Running {
 impl Pings {
     /// Begins a test; the instant since which one is under way already, where one is.
     pub(crate) fn begin(&self, id: &ConnectionId, now: DateTime<Utc>) -> Result<Running, DateTime<Utc>> {
-        let mut slots = self.slots();
-        let slot = slots.entry(id.clone()).or_default();
-        if let Some(since) = slot.since {
-            return Err(since);
+        let mut running = self.running();
+        if let Some(since) = running.get(id) {
+            return Err(*since);
         }
-        slot.since = Some(now);
+        running.insert(id.clone(), now);
+        drop(running);
         Ok(Running { pings: self.clone(), id: id.clone() })
     }
 
-    /// The last test of a connection, and since when one is under way.
-    pub(crate) fn of(&self, id: &ConnectionId) -> (Option<LastPing>, Option<DateTime<Utc>>) {
-        self.slots().get(id).map_or((None, None), |slot| (slot.last.clone(), slot.since))
+    /// Since when a test of a connection is under way.
+    pub(crate) fn since(&self, id: &ConnectionId) -> Option<DateTime<Utc>> {
+        self.running().get(id).copied()
     }
 
-    fn slots(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Slot>> {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, DateTime<Utc>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Running {
-    /// Ends the test with what it found.
-    pub(crate) fn ended(self, last: LastPing) {
-        if let Some(slot) = self.pings.slots().get_mut(&self.id) {
-            slot.last = Some(last);
-        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(slot) = self.pings.slots().get_mut(&self.id) {
-            slot.since = None;
-        }
+        self.pings.running().remove(&self.id);
     }
 }
 
@@ -83,15 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_tested_once_at_a_time_and_again_when_a_test_was_given_up() {
+    fn a_connection_is_tested_once_at_a_time_and_again_when_a_test_has_ended_or_was_given_up() {
         let (pings, now) = (Pings::default(), DateTime::UNIX_EPOCH);
         let (one, other): (ConnectionId, ConnectionId) = ("a".parse().unwrap(), "b".parse().unwrap());
         let running = pings.begin(&one, now).unwrap();
-        assert_eq!(pings.begin(&one, now).err(), Some(now));
+        assert_eq!((pings.begin(&one, now).err(), pings.since(&one)), (Some(now), Some(now)));
         assert!(pings.begin(&other, now).is_ok());
         drop(running);
-        let running = pings.begin(&one, now).unwrap();
-        running.ended(LastPing { at: now, by: "lena".to_owned(), report: PingReport::default(), released: false });
-        assert!(pings.of(&one).0.is_some() && pings.of(&one).1.is_none() && pings.of(&other).0.is_none());
+        assert!(pings.since(&one).is_none() && pings.begin(&one, now).is_ok());
     }
 }

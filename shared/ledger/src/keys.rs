@@ -104,6 +104,11 @@ pub(crate) fn alert_book(namespace: &str) -> String {
     format!("{{mlcl:{namespace}}}:alerts")
 }
 
+/// HASH connection -> JSON of [`crate::LastPing`]. One field for each connection that was ever tested.
+pub(crate) fn pings(namespace: &str) -> String {
+    format!("{{mlcl:{namespace}}}:pings")
+}
+
 /// STRING counter, expires. Webhook deliveries to a connection that were refused for their signature within one minute.
 pub(crate) fn refused(namespace: &str, connection: &ConnectionId, minute: i64) -> String {
     format!("{{mlcl:{namespace}}}:refused:{connection}:{minute}")

@@ -9,6 +9,8 @@ mod exchanges;
 mod kept;
 #[path = "ledger/people.rs"]
 mod people;
+#[path = "ledger/pings.rs"]
+mod pings;
 #[path = "ledger/records.rs"]
 mod records;
 #[path = "ledger/reviews.rs"]

@@ -7,6 +7,7 @@ mod value;
 use std::time::Duration;
 
 use mlc_accounts::Role;
+use mlc_ledger::LastPing;
 use mlc_model::{ConnectionId, PingReport, Verdict};
 use mlc_queue::Lane;
 use mlc_runtime::settings::Connection;
@@ -19,13 +20,12 @@ use crate::{
     Failure,
     action::{
         lane::{self, Switched},
-        ping::{Pinged, ping},
+        ping::{keep, ping},
         reason, secret,
     },
     console::{
         call::Call,
         error::{ConsoleError, ErrorKind},
-        pings::LastPing,
         reply::{Done, Entry, View},
         route::Route,
     },
@@ -96,12 +96,18 @@ async fn test(call: Call) -> Result<Done, ConsoleError> {
     })?;
     let rooms = &call.rooms;
     let ended = tokio::time::timeout(PING_WITHIN, ping(rooms, &id, connection, false)).await;
-    let Pinged { report, released } = ended.unwrap_or_else(|_| Ok(without_end(&id)))?;
-    let verdict = report.worst();
-    let last = LastPing { at: call.now, by: rooms.person.to_string(), report, released };
-    let answer = PingView::of(&last);
-    running.ended(last);
-    let more = if released { " Its lane was held and gives out jobs again." } else { "" };
+    let last = match ended {
+        Ok(last) => last?,
+        Err(_) => {
+            let report = without_end(&id);
+            let last = LastPing { at: call.now, by: rooms.person.to_string(), report, released: false };
+            keep(rooms, &id, &last).await;
+            last
+        }
+    };
+    drop(running);
+    let (verdict, answer) = (last.report.worst(), PingView::of(&last));
+    let more = if last.released { " Its lane was held and gives out jobs again." } else { "" };
     let bad = answer.lines.iter().filter(|line| line.verdict == Verdict::Bad.as_str()).count();
     let found = match verdict {
         Verdict::Good => "everything is as it should be.".to_owned(),
@@ -117,11 +123,11 @@ async fn test(call: Call) -> Result<Done, ConsoleError> {
 }
 
 /// What is told of a system that answers too slowly to be told more of.
-fn without_end(id: &ConnectionId) -> Pinged {
+fn without_end(id: &ConnectionId) -> PingReport {
     let mut report = PingReport::default();
     let fix = format!("See whether the system answers at all, or wait longer with `mlc ping {id}`.");
     report.bad("test", format!("no end within {} s", PING_WITHIN.as_secs()), fix);
-    Pinged { report, released: false }
+    report
 }
 
 async fn pause(call: Call) -> Result<Done, ConsoleError> {

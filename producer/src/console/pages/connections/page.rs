@@ -179,7 +179,7 @@ fn test(shown: &ConnectionPage, acts: bool, now: DateTime<Utc>) -> Markup {
         }
         @match &shown.ping {
             Some(ping) => (report(ping, now)),
-            None => (empty("It was not tested from this console since its process started.")),
+            None => (empty("It was not tested yet.")),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use mlc_ledger::LastPing;
 use mlc_model::ConnectionId;
 use mlc_queue::{Lane, LaneStatus, LaneStop};
 use mlc_runtime::settings::Connection;
@@ -13,10 +14,7 @@ use serde::Serialize;
 use crate::{
     Rooms,
     action::secret::{missing, needed, possible},
-    console::{
-        error::ConsoleError,
-        pings::{LastPing, Pings},
-    },
+    console::{error::ConsoleError, pings::Pings},
 };
 
 /// Every connection, by name.
@@ -159,6 +157,7 @@ impl PingView {
 pub(super) async fn list(rooms: &Rooms, pings: &Pings) -> Result<ConnectionList, ConsoleError> {
     let lanes = rooms.queue.lanes().await?;
     let secrets = rooms.secrets.list_all().await?;
+    let tested = rooms.ledger.pings().await?;
     let mut lanes: BTreeMap<ConnectionId, LaneStatus> =
         lanes.into_iter().map(|status| (status.lane.0.clone(), status)).collect();
     let configured = &rooms.settings.connections;
@@ -170,7 +169,7 @@ pub(super) async fn list(rooms: &Rooms, pings: &Pings) -> Result<ConnectionList,
             None => rooms.queue.lane(&Lane::from(id.clone())).await?,
         };
         let known = secrets.get(&id).map(Vec::as_slice).unwrap_or_default();
-        connections.push(row(&id, configured.get(&id), &status, known, pings));
+        connections.push(row(&id, configured.get(&id), &status, known, tested.get(&id), pings.since(&id)));
     }
     Ok(ConnectionList { connections })
 }
@@ -180,6 +179,8 @@ pub(super) async fn one(rooms: &Rooms, pings: &Pings, lane: &Lane) -> Result<Con
     let id = &lane.0;
     let (status, known) = (rooms.queue.lane(lane).await?, rooms.secrets.list(id).await?);
     let connection = rooms.settings.connection(id);
+    let tested = rooms.ledger.pings().await?;
+    let last = tested.get(id);
     let secret = |connection: &Connection| {
         let needed = needed(connection);
         let row = |name: &&'static str| SecretRow {
@@ -191,9 +192,9 @@ pub(super) async fn one(rooms: &Rooms, pings: &Pings, lane: &Lane) -> Result<Con
     };
     let flows = rooms.settings.flows.iter().filter(|(_, flow)| flow.from == *id || flow.to == *id);
     Ok(ConnectionPage {
-        connection: row(id, connection, &status, &known, pings),
+        connection: row(id, connection, &status, &known, last, pings.since(id)),
         flows: flows.map(|(name, _)| name.to_string()).collect(),
-        ping: pings.of(id).0.as_ref().map(PingView::of),
+        ping: last.map(PingView::of),
         secrets: connection.map(secret).unwrap_or_default(),
     })
 }
@@ -203,9 +204,9 @@ fn row(
     connection: Option<&Connection>,
     status: &LaneStatus,
     secrets: &[SecretInfo],
-    pings: &Pings,
+    last: Option<&LastPing>,
+    testing_since: Option<DateTime<Utc>>,
 ) -> ConnectionRow {
-    let (last, testing_since) = pings.of(id);
     let missing = connection.map(|connection| missing(connection, secrets)).unwrap_or_default();
     ConnectionRow {
         name: id.to_string(),
