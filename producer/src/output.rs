@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::Table;
+use mlc_model::is_hidden_mark;
 use serde::Serialize;
 
 use crate::Failure;
@@ -57,9 +58,11 @@ impl Output {
     }
 }
 
-/// Stored text for a terminal: what would command it (escape sequences, bells) stands there as a sign instead.
+/// Stored text for a terminal: what would command it (escape sequences, bells) or turn the direction of reading round stands there as
+/// a sign instead.
 fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    let harmless = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || is_hidden_mark(c));
+    text.chars().map(|c| if harmless(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// Columns of the terminal; `None` when the answer goes to a file or a pipe, where nobody minds long lines.

@@ -2,15 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mlc_ledger::{AlertEvent, AlertMessage, AlertNews};
+use mlc_model::is_hidden_mark;
 use mlc_runtime::settings::AlertSeverity;
 
 /// A text of ours or of a name, safe on one line: no control characters, none that turn the direction of reading around or show
 /// nothing, and not too long.
 pub(super) fn clean(text: &str, most: usize) -> String {
-    let harmless = |c: &char| {
-        !c.is_control()
-            && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
-    };
+    let harmless = |c: &char| !c.is_control() && !is_hidden_mark(*c);
     let mut short: String = text.chars().filter(harmless).take(most + 1).collect();
     if short.chars().count() > most {
         short = short.chars().take(most.saturating_sub(1)).collect();

@@ -1,18 +1,21 @@
 //! When a backlog drains: pure estimates from the pace of the last minutes and from what is left of the budgets.
 
 use mlc_connections::BudgetLeft;
-use mlc_queue::PaceMinute;
+use mlc_queue::{Lane, LaneStatus, PaceMinute};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Minutes of pace that an estimate looks back.
 pub(crate) const LOOK_BACK: u32 = 15;
 const DAY_SECS: f64 = 86_400.0;
+/// How far, as a logarithm, a budget may be from the speed to be what limits it: 20 percent.
+const NEAR: f64 = 0.182;
 
 /// What becomes of a backlog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Drain {
-    /// `empty`: nothing waits. `stopped`: paused or held. `standing`: nothing was done lately. `moving`: it drains.
+    /// `empty`: nothing waits. `stopped`: paused or held. `unconsumed`: no worker takes them. `standing`: nothing was done lately.
+    /// `moving`: it drains.
     pub(crate) state: &'static str,
     /// Estimated seconds until nothing waits any more; null unless `moving`.
     pub(crate) secs: Option<u64>,
@@ -39,25 +42,51 @@ pub(crate) fn speed(minutes: &[PaceMinute], now: chrono::DateTime<chrono::Utc>) 
     float(done) / secs
 }
 
+/// Whether jobs of a lane are given out and taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taking {
+    /// They are.
+    Open,
+    /// The lane is paused or held.
+    Stopped,
+    /// No living worker serves the lane.
+    Unconsumed,
+}
+
+impl Taking {
+    /// Of a lane, given those that nobody serves.
+    pub(crate) fn of(status: &LaneStatus, unconsumed: &[Lane]) -> Self {
+        match status {
+            LaneStatus { paused: None, held: None, .. } if unconsumed.contains(&status.lane) => Self::Unconsumed,
+            LaneStatus { paused: None, held: None, .. } => Self::Open,
+            _ => Self::Stopped,
+        }
+    }
+}
+
 /// When `jobs` are done at `speed` a second.
 ///
-/// A job takes one request or more, so a budget that allows fewer requests than the speed slows it down, and a daily one with
-/// fewer left than jobs makes the rest wait for its midnight. New jobs that arrive meanwhile are not foreseen.
-pub(crate) fn drain(jobs: u64, speed: f64, stopped: bool, budgets: &[BudgetLeft]) -> Drain {
-    if jobs == 0 {
-        return Drain::is("empty");
+/// The speed is what was really done, so it holds what the budgets of the calls cost already; one that allows hardly more than that is
+/// named as the limit. A daily budget with fewer calls left than jobs makes the rest wait for its midnight. New jobs that arrive
+/// meanwhile are not foreseen.
+pub(crate) fn drain(jobs: u64, speed: f64, taking: Taking, budgets: &[BudgetLeft]) -> Drain {
+    match taking {
+        _ if jobs == 0 => return Drain::is("empty"),
+        Taking::Stopped => return Drain::is("stopped"),
+        Taking::Unconsumed => return Drain::is("unconsumed"),
+        Taking::Open if speed <= 0.0 => return Drain::is("standing"),
+        Taking::Open => {}
     }
-    if stopped {
-        return Drain::is("stopped");
-    }
-    let mut slowest = (speed, None);
+    let mut nearest: (f64, Option<&'static str>) = (NEAR, None);
     let mut wait = (0.0_f64, None);
     for budget in budgets {
         let per = budget.per.as_secs_f64();
         if per > 0.0 && per < DAY_SECS {
             let allowed = float(budget.limit) / per;
-            if allowed < slowest.0 {
-                slowest = (allowed, Some(budget.family));
+            // Work that is much faster than a budget allows does not spend that budget.
+            let apart = (allowed / speed).ln().abs();
+            if apart < nearest.0 {
+                nearest = (apart, Some(budget.family));
             }
         }
         let blocked = budget.blocked_for.as_secs_f64();
@@ -65,11 +94,7 @@ pub(crate) fn drain(jobs: u64, speed: f64, stopped: bool, budgets: &[BudgetLeft]
             wait = (blocked, Some(budget.family));
         }
     }
-    let (speed, slowed_by) = slowest;
-    if speed <= 0.0 {
-        return Drain::is("standing");
-    }
-    let mut longest = (wait.0 + float(jobs) / speed, wait.1.or(slowed_by));
+    let mut longest = (wait.0 + float(jobs) / speed, wait.1.or(nearest.1));
     for budget in budgets.iter().filter(|budget| budget.per.as_secs_f64() >= DAY_SECS && budget.remaining < jobs) {
         let over = jobs - budget.remaining;
         // What the days after today take in full, then the rest of the last one.
@@ -112,40 +137,45 @@ mod tests {
 
     #[test]
     fn a_backlog_takes_its_jobs_over_the_speed() {
-        let drained = drain(600, 2.0, false, &[budget("burst", 190, 190, 10, 0)]);
+        let drained = drain(600, 2.0, Taking::Open, &[budget("burst", 190, 190, 10, 0)]);
         assert_eq!(drained, Drain { state: "moving", secs: Some(300), limited_by: None });
     }
 
     #[test]
     fn nothing_waiting_stopped_and_standing_are_told_apart() {
-        assert_eq!(drain(0, 0.0, true, &[]).state, "empty");
-        assert_eq!(drain(5, 3.0, true, &[]).state, "stopped");
-        assert_eq!(drain(5, 0.0, false, &[]).state, "standing");
+        assert_eq!(drain(0, 0.0, Taking::Stopped, &[]).state, "empty");
+        assert_eq!(drain(5, 3.0, Taking::Stopped, &[]).state, "stopped");
+        assert_eq!(drain(5, 3.0, Taking::Unconsumed, &[]), Drain::is("unconsumed"), "however fast it was before");
+        assert_eq!(drain(5, 0.0, Taking::Open, &[]).state, "standing");
     }
 
     #[test]
-    fn a_budget_below_the_speed_slows_it_down() {
-        let drained = drain(600, 50.0, false, &[budget("search", 4, 4, 1, 0)]);
-        assert_eq!(drained, Drain { state: "moving", secs: Some(150), limited_by: Some("search") });
+    fn a_budget_that_allows_hardly_more_is_named_and_one_that_is_not_spent_slows_nothing_down() {
+        let budgets = [budget("search", 4, 4, 1, 0), budget("burst", 190, 190, 10, 0)];
+        let drained = drain(600, 18.0, Taking::Open, &budgets);
+        assert_eq!(drained, Drain { state: "moving", secs: Some(34), limited_by: Some("burst") });
+        assert_eq!(drain(600, 3.9, Taking::Open, &budgets).limited_by, Some("search"));
+        let between = drain(600, 10.0, Taking::Open, &budgets);
+        assert_eq!(between, Drain { state: "moving", secs: Some(60), limited_by: None });
     }
 
     #[test]
     fn a_day_that_is_used_up_makes_the_rest_wait_for_midnight() {
         let day = 86_400;
         let daily = budget("daily", 1_000, 100, day, 3_600);
-        assert_eq!(drain(100, 1.0, false, &[daily]).secs, Some(100));
+        assert_eq!(drain(100, 1.0, Taking::Open, &[daily]).secs, Some(100));
         // 100 today, 500 after midnight.
-        let drained = drain(600, 1.0, false, &[daily]);
+        let drained = drain(600, 1.0, Taking::Open, &[daily]);
         assert_eq!(drained, Drain { state: "moving", secs: Some(3_600 + 500), limited_by: Some("daily") });
         // 100 today, 1,000 on the first day, 1 on the second.
-        assert_eq!(drain(1_101, 1.0, false, &[daily]).secs, Some(3_600 + day + 1));
+        assert_eq!(drain(1_101, 1.0, Taking::Open, &[daily]).secs, Some(3_600 + day + 1));
     }
 
     #[test]
     fn a_block_is_waited_for() {
         let blocked = BudgetLeft { blocked_for: Duration::from_secs(90), ..budget("burst", 190, 0, 10, 0) };
         assert_eq!(
-            drain(10, 1.0, false, &[blocked]),
+            drain(10, 1.0, Taking::Open, &[blocked]),
             Drain { state: "moving", secs: Some(100), limited_by: Some("burst") }
         );
     }

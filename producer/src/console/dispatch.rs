@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use axum::{
     Router,
     body::{Body, to_bytes},
-    extract::{RawPathParams, Request},
+    extract::{RawPathParams, Request, rejection::RawPathParamsRejection},
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any},
@@ -64,9 +64,15 @@ pub(super) fn router(console: Arc<Console>) -> Router {
 }
 
 fn at(console: Arc<Console>, face: Face, routes: Vec<Arc<Route>>) -> MethodRouter {
-    any(move |params: RawPathParams, request: Request| {
+    any(move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
         let (console, routes) = (console.clone(), routes.clone());
-        async move { answer(console, face, &routes, &params, request).await }
+        async move {
+            match params {
+                Ok(params) => answer(console, face, &routes, &params, request).await,
+                // A part of the path that is no text names nothing of ours.
+                Err(_) => not_there(&console, request).await,
+            }
+        }
     })
 }
 

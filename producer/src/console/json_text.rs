@@ -1,6 +1,7 @@
 //! Stored JSON on a page: in lines, with nothing in it that does anything.
 
 use maud::{Markup, html};
+use mlc_model::is_hidden_mark;
 use serde_json::Value;
 
 /// A JSON value in lines. Marks that turn the direction of writing, and controls, stand there as JSON writes them (`\u202e`): they
@@ -30,11 +31,9 @@ pub(crate) fn marks_shown(plain: String) -> String {
     })
 }
 
+/// JSON escapes the other control characters itself.
 fn is_mark(c: char) -> bool {
-    matches!(
-        c,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{7f}'..='\u{9f}'
-    )
+    is_hidden_mark(c) || matches!(c, '\u{7f}'..='\u{9f}')
 }
 
 #[cfg(test)]

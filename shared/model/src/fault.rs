@@ -4,6 +4,8 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::is_hidden_mark;
+
 /// What the queue does about a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,7 +101,7 @@ pub struct Fault {
     /// The system's correlation id: its support asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// The reason, for people. At most [`Fault::MESSAGE_LIMIT`] characters.
+    /// The reason, for people, on one line. At most [`Fault::MESSAGE_LIMIT`] characters.
     pub message: String,
     /// How long the server asked to wait, in milliseconds. A retry is never earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,11 +113,14 @@ impl Fault {
     pub const MESSAGE_LIMIT: usize = 1000;
 
     /// A fault with its three necessary facts; the rest is added by the `with_*` methods.
+    ///
+    /// The message may be another system's, who says what it likes: e-mail addresses and telephone numbers (`+49 …`) are left out, and so
+    /// is what a terminal would obey or write backwards. Names of people cannot be told from other words and stay.
     pub fn new(kind: FaultKind, system: System, operation: impl Into<String>, message: impl AsRef<str>) -> Self {
-        let message = message.as_ref();
+        let message = without_contacts(message.as_ref());
         let cut = match message.char_indices().nth(Self::MESSAGE_LIMIT) {
             Some((end, _)) => format!("{}…", &message[..end]),
-            None => message.to_owned(),
+            None => message,
         };
         Self {
             kind,
@@ -193,6 +198,54 @@ impl Fault {
     }
 }
 
+/// The text without addresses and numbers by which people are reached, and without characters that are none.
+fn without_contacts(text: &str) -> String {
+    // Far more than is kept; what follows is nobody's business.
+    let start = text.char_indices().nth(8 * Fault::MESSAGE_LIMIT).map_or(text, |(end, _)| &text[..end]);
+    let plain: String =
+        start.chars().filter(|c| !is_hidden_mark(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut kept = String::with_capacity(plain.len());
+    for word in plain.split_inclusive(' ') {
+        let (word, space) = word.strip_suffix(' ').map_or((word, ""), |word| (word, " "));
+        if is_address(word) {
+            let begins = word.len() - word.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
+            let ends = word.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
+            kept.push_str(&word[..begins]);
+            kept.push_str("[e-mail]");
+            kept.push_str(&word[ends..]);
+        } else {
+            kept.push_str(word);
+        }
+        kept.push_str(space);
+    }
+    without_telephones(&kept)
+}
+
+fn is_address(word: &str) -> bool {
+    word.split_once('@').is_some_and(|(before, after)| {
+        before.ends_with(|c: char| c.is_alphanumeric() || "._%+-'\"".contains(c))
+            && after.contains(char::is_alphanumeric)
+    })
+}
+
+/// Only numbers that begin with `+`: without it a number may be an order's or a part's.
+fn without_telephones(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('+') {
+        let number = &rest[at + 1..];
+        let end = number.find(|c: char| !c.is_ascii_digit() && !" -/().".contains(c)).unwrap_or(number.len());
+        let number = number[..end].trim_end_matches(|c: char| !c.is_ascii_digit());
+        let digits = number.chars().filter(char::is_ascii_digit).count();
+        let is_telephone = number.starts_with(|c: char| c.is_ascii_digit() || c == '(') && digits >= 7;
+        kept.push_str(&rest[..at]);
+        kept.push_str(if is_telephone { "[telephone]" } else { "+" });
+        rest = &rest[at + 1 + if is_telephone { number.len() } else { 0 }..];
+    }
+    kept.push_str(rest);
+    kept
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.system, self.operation, self.message)?;
@@ -216,6 +269,27 @@ mod tests {
     fn a_long_message_is_cut_between_characters() {
         let fault = Fault::defect("x", "ä".repeat(5000));
         assert_eq!(fault.message.chars().count(), Fault::MESSAGE_LIMIT + 1);
+    }
+
+    #[test]
+    fn what_another_system_says_loses_addresses_telephones_and_marks_and_nothing_else() {
+        for (said, kept) in [
+            (
+                "Contact Otto Meier (otto.meier@private.example, +49 171 5551234) is not valid \u{202e}gnp\u{2066}",
+                "Contact Otto Meier ([e-mail], [telephone]) is not valid gnp",
+            ),
+            ("mail <lena@x.example>; call +1 (217) 555-0100.", "mail <[e-mail]>; call [telephone]."),
+            ("\"lena@x\" is no address", "\"[e-mail]\" is no address"),
+            ("two\nlines\u{1b}[2J", "two lines [2J"),
+            (
+                "PO 4500123 of 2026-11-22, part 12-3456-78, +5 pieces, 7+8, @@FIELD, ~@~",
+                "PO 4500123 of 2026-11-22, part 12-3456-78, +5 pieces, 7+8, @@FIELD, ~@~",
+            ),
+            ("größer als +", "größer als +"),
+            ("", ""),
+        ] {
+            assert_eq!(Fault::defect("x", said).message, kept);
+        }
     }
 
     #[test]

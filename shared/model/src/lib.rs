@@ -8,6 +8,7 @@ mod fault;
 mod fingerprint;
 mod gl_coding;
 mod ids;
+mod marks;
 mod money;
 mod party;
 mod ping;
@@ -28,6 +29,7 @@ pub use gl_coding::GlCoding;
 pub use ids::{
     ChannelId, CompanyCode, ConnectionId, FlowId, InvalidId, JobId, RecordKey, RecordKind, TargetId, WindowId,
 };
+pub use marks::is_hidden_mark;
 pub use money::{Amount, CostPer, Money, round_half_up};
 pub use party::{Address, Customer, Vendor};
 pub use ping::{PingLine, PingReport, Verdict};

@@ -1,6 +1,7 @@
 //! A frame. Every text from outside goes through [`clean`]: it could hold commands to the terminal.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use mlc_model::is_hidden_mark;
 use mlc_queue::{LaneStatus, PaceMinute};
 use ratatui::{
     Frame, Terminal,
@@ -268,9 +269,7 @@ fn span(secs: u64) -> String {
 
 /// A text from outside on one line, without anything that a terminal would obey or write backwards.
 fn clean(text: &str) -> String {
-    let is_mark =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    text.chars().take(400).map(|c| if c.is_control() || is_mark(c) { ' ' } else { c }).collect()
+    text.chars().take(400).map(|c| if c.is_control() || is_hidden_mark(c) { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     Rooms,
     console::{
-        backlog::{Drain, LOOK_BACK, drain, speed},
+        backlog::{Drain, LOOK_BACK, Taking, drain, speed},
         call::Call,
         components::{badge, empty, live, meter, number, segment, span, table, text, time},
         error::ConsoleError,
@@ -97,13 +97,19 @@ pub(crate) fn seen(budget: &BudgetLeft, now: DateTime<Utc>) -> Budget {
 
 async fn show(call: Call) -> Result<View, ConsoleError> {
     let (rooms, now) = (&call.rooms, call.now);
-    let asked: Vec<_> =
-        rooms.settings.connections.keys().map(|id| of_connection(rooms, id.clone(), now).boxed()).collect();
+    let unconsumed = rooms.queue.unconsumed().await?;
+    let of = |id: &ConnectionId| of_connection(rooms, id.clone(), &unconsumed, now).boxed();
+    let asked: Vec<_> = rooms.settings.connections.keys().map(of).collect();
     let connections = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
     Ok(View::new("/budgets", "Budgets", Budgets { connections, at: now }, |budgets, _viewer| page(budgets)))
 }
 
-async fn of_connection(rooms: &Rooms, id: ConnectionId, now: DateTime<Utc>) -> Result<ConnectionBudgets, ConsoleError> {
+async fn of_connection(
+    rooms: &Rooms,
+    id: ConnectionId,
+    unconsumed: &[Lane],
+    now: DateTime<Utc>,
+) -> Result<ConnectionBudgets, ConsoleError> {
     let lane = Lane::from(id.clone());
     let (status, pace) = tokio::try_join!(rooms.queue.lane(&lane), rooms.queue.pace(Some(&lane), LOOK_BACK))?;
     let (left, problem) = match rooms.connections.budgets(&id).await {
@@ -111,7 +117,6 @@ async fn of_connection(rooms: &Rooms, id: ConnectionId, now: DateTime<Utc>) -> R
         Err(fault) => (Vec::new(), Some(fault.message)),
     };
     let (backlog, speed) = (status.ready + status.delayed, speed(&pace, now));
-    let stopped = status.paused.is_some() || status.held.is_some();
     Ok(ConnectionBudgets {
         system: rooms.settings.connections.get(&id).map_or("unknown", |connection| connection.system().as_str()),
         connection: id.to_string(),
@@ -119,7 +124,7 @@ async fn of_connection(rooms: &Rooms, id: ConnectionId, now: DateTime<Utc>) -> R
         problem,
         backlog,
         done_per_minute: (speed * 600.0).round() / 10.0,
-        drain: drain(backlog, speed, stopped, &left),
+        drain: drain(backlog, speed, Taking::of(&status, unconsumed), &left),
     })
 }
 
@@ -128,6 +133,7 @@ pub(crate) fn drain_words(drain: &Drain) -> Markup {
     match (drain.state, drain.secs) {
         ("empty", _) => html! { span .muted { "nothing waits" } },
         ("stopped", _) => html! { (badge("warn", "stopped")) },
+        ("unconsumed", _) => html! { (badge("bad", "nobody takes them")) },
         ("moving", Some(secs)) => html! {
             "about " (span(secs))
             @if let Some(family) = drain.limited_by { span .note { ", limited by " (family) } }

@@ -51,7 +51,7 @@ impl Letter {
             lane: letter.job.lane.to_string(),
             kind: letter.job.kind.clone(),
             subject: letter.job.subject.clone(),
-            fault: FaultSeen::from(&letter.fault),
+            fault: FaultSeen::seen_by(&letter.fault, viewer),
             died_at: letter.died_at,
             cause: letter.cause.clone(),
             attempts: letter.job.attempts,

@@ -13,6 +13,7 @@ use crate::{
         call::Call,
         error::ConsoleError,
         forms::{choice, text_field},
+        pages::jobs::dto::words_may_be_searched,
     },
 };
 
@@ -65,8 +66,9 @@ impl Which {
     /// As the queue looks for them.
     ///
     /// # Errors
-    /// `BadInput` and `NotFound`, naming the parameter.
+    /// `BadInput` and `NotFound`, naming the parameter; `Forbidden` for words that the viewer may not read.
     pub(crate) async fn read(&self, call: &Call) -> Result<DeadFilter, ConsoleError> {
+        words_may_be_searched(self.error.as_deref(), &call.viewer)?;
         let lane = match &self.lane {
             Some(name) => Some(known_lane(call, name).await?),
             None => None,

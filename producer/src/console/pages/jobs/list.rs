@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    dto::{Job, state_badge},
+    dto::{Job, state_badge, words_may_be_searched},
     ended::{self, EndedRow},
 };
 use crate::console::{
@@ -103,9 +103,10 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         let found = ended::read(&call, &query.ended_filter(lane), &page).await?;
         (jobs.ended, jobs.next) = (found.items, found.next);
     } else {
+        words_may_be_searched(query.error.as_deref(), &call.viewer)?;
         let filter = query.filter(lane)?;
         let found = call.rooms.queue.jobs(&filter, &page).await.map_err(cursor_error)?;
-        (jobs.jobs, jobs.next) = (found.items.iter().map(Job::from).collect(), found.next);
+        (jobs.jobs, jobs.next) = (found.items.iter().map(|job| Job::seen_by(job, &call.viewer)).collect(), found.next);
     }
     jobs.looked_at_part = jobs.next.is_some() && jobs.jobs.len() + jobs.ended.len() < limit;
     let filters = Filters { raw: call.raw_query().to_owned(), lanes: names(&call, &statuses), query };

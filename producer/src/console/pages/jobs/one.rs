@@ -69,9 +69,13 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         return Err(gone(&id));
     }
     let (fault, edited) = letter.map_or((None, Vec::new()), |letter| (Some(letter.fault), letter.edited));
-    let timeline = job.as_ref().map(|job| timeline::of(job, fault.as_ref(), &edited));
-    let page =
-        JobPage { id: id.to_string(), job: job.as_ref().map(Job::from), timeline: timeline.unwrap_or_default(), ended };
+    let timeline = job.as_ref().map(|job| timeline::of(job, fault.as_ref(), &edited, &call.viewer));
+    let page = JobPage {
+        id: id.to_string(),
+        job: job.as_ref().map(|job| Job::seen_by(job, &call.viewer)),
+        timeline: timeline.unwrap_or_default(),
+        ended,
+    };
     let now = call.now;
     Ok(View::new("/jobs", format!("Job {id}"), page, move |page, viewer| page_of(page, viewer, now)))
 }

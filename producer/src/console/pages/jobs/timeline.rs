@@ -6,8 +6,11 @@ use mlc_queue::{EditNote, JobState, JobView};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::dto::FaultSeen;
-use crate::console::components::{Step, badge, span, text, time, timeline};
+use super::dto::{FaultSeen, why_for};
+use crate::console::{
+    call::Viewer,
+    components::{Step, badge, span, text, time, timeline},
+};
 
 /// One thing that happened to a job, or will.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -33,7 +36,12 @@ impl Event {
 }
 
 /// Everything that is known, oldest first; what was only counted stands before what is to come.
-pub(crate) fn of(job: &JobView, died_of: Option<&mlc_model::Fault>, edited: &[EditNote]) -> Vec<Event> {
+pub(crate) fn of(
+    job: &JobView,
+    died_of: Option<&mlc_model::Fault>,
+    edited: &[EditNote],
+    viewer: &Viewer,
+) -> Vec<Event> {
     let origin = match &job.parent {
         Some(parent) => format!("Accepted, as a follow-up of job {parent}"),
         None => "Accepted".to_owned(),
@@ -41,7 +49,8 @@ pub(crate) fn of(job: &JobView, died_of: Option<&mlc_model::Fault>, edited: &[Ed
     let mut events = vec![Event::at(job.enqueued_at, "accepted", origin)];
     for note in &job.failed {
         let text = format!("Attempt {} of {} failed", note.attempt, job.max_attempts.max(note.attempt));
-        events.push(Event { fault: Some(FaultSeen::from(&note.fault)), ..Event::at(note.at, "failed", text) });
+        events
+            .push(Event { fault: Some(FaultSeen::seen_by(&note.fault, viewer)), ..Event::at(note.at, "failed", text) });
     }
     for replay in &job.replayed {
         let bulk = replay.bulk.as_ref().map(|bulk| format!(", in bulk operation {bulk}")).unwrap_or_default();
@@ -64,18 +73,18 @@ pub(crate) fn of(job: &JobView, died_of: Option<&mlc_model::Fault>, edited: &[Ed
         let text = format!("{} died while carrying it out", counted(job.crashes, "worker"));
         events.push(Event::counted("crashed", text));
     }
-    events.push(now(job, died_of));
+    events.push(now(job, died_of, viewer));
     events
 }
 
-fn now(job: &JobView, died_of: Option<&mlc_model::Fault>) -> Event {
+fn now(job: &JobView, died_of: Option<&mlc_model::Fault>, viewer: &Viewer) -> Event {
     let at = |what, text: String| Event { at: job.at, what, text, fault: None };
     match job.state {
         JobState::Ready => at("ready", "Can start as soon as its lane has room".to_owned()),
         JobState::Running => {
             at("running", "Is being carried out; its lease ends then unless the worker extends it".into())
         }
-        JobState::Delayed => match &job.why {
+        JobState::Delayed => match why_for(job, viewer) {
             Some(why) => at("due", format!("Waits until then: {why}")),
             None => at("due", "Waits until then: it was ordered for later".to_owned()),
         },
@@ -83,7 +92,7 @@ fn now(job: &JobView, died_of: Option<&mlc_model::Fault>) -> Event {
             let mut event = at("died", "Given up: it stands on the dead-letter shelf".to_owned());
             // Most die of their last failure, which stands there already.
             let last = job.failed.last().map(|note| &note.fault);
-            event.fault = died_of.filter(|fault| Some(*fault) != last).map(FaultSeen::from);
+            event.fault = died_of.filter(|fault| Some(*fault) != last).map(|fault| FaultSeen::seen_by(fault, viewer));
             event
         }
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use mlc_connections::BudgetLeft;
 use mlc_ledger::ReviewState;
-use mlc_queue::{LaneStatus, PaceMinute};
+use mlc_queue::{Lane, LaneStatus, PaceMinute};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use super::budgets;
 use crate::{
     Failure, Rooms,
     console::{
-        backlog::{Drain, LOOK_BACK, drain, speed},
+        backlog::{Drain, LOOK_BACK, Taking, drain, speed},
         call::Call,
         error::ConsoleError,
         reply::View,
@@ -60,7 +60,7 @@ async fn read(rooms: &Rooms, period: Period, now: DateTime<Utc>) -> Result<Overv
         Period::Day => queue.pace_hours(24).await?,
         Period::Month => queue.pace_hours(35 * 24).await?,
     };
-    let drains = estimates(rooms, &lanes, now).await?;
+    let drains = estimates(rooms, &lanes, &unconsumed, now).await?;
     let rows = lanes.iter().zip(drains).map(|(status, (drain, tightest))| LaneRow {
         unconsumed: unconsumed.contains(&status.lane),
         configured: rooms.settings.connections.keys().any(|id| id.as_str() == status.lane.as_str()),
@@ -101,7 +101,12 @@ async fn read(rooms: &Rooms, period: Period, now: DateTime<Utc>) -> Result<Overv
 type Estimate = (Option<Drain>, Option<budgets::Budget>);
 
 /// For each lane when it drains and its budget with the smallest share left, as far as that is worth a look.
-async fn estimates(rooms: &Rooms, lanes: &[LaneStatus], now: DateTime<Utc>) -> Result<Vec<Estimate>, Failure> {
+async fn estimates(
+    rooms: &Rooms,
+    lanes: &[LaneStatus],
+    unconsumed: &[Lane],
+    now: DateTime<Utc>,
+) -> Result<Vec<Estimate>, Failure> {
     let waiting = |lane: &LaneStatus| lane.ready + lane.delayed;
     let mut backlogs: Vec<u64> = lanes.iter().map(waiting).filter(|jobs| *jobs > 0).collect();
     backlogs.sort_unstable_by_key(|jobs| std::cmp::Reverse(*jobs));
@@ -110,14 +115,14 @@ async fn estimates(rooms: &Rooms, lanes: &[LaneStatus], now: DateTime<Utc>) -> R
     for status in lanes {
         let worthwhile = waiting(status) >= least || lanes.len() <= ESTIMATED;
         look.push(match worthwhile {
-            true => estimate(rooms, status, now).boxed(),
+            true => estimate(rooms, status, Taking::of(status, unconsumed), now).boxed(),
             false => std::future::ready(Ok((None, None))).boxed(),
         });
     }
     stream::iter(look).buffered(AT_ONCE).try_collect().await
 }
 
-async fn estimate(rooms: &Rooms, status: &LaneStatus, now: DateTime<Utc>) -> Result<Estimate, Failure> {
+async fn estimate(rooms: &Rooms, status: &LaneStatus, taking: Taking, now: DateTime<Utc>) -> Result<Estimate, Failure> {
     let left = match rooms.settings.connections.keys().find(|id| id.as_str() == status.lane.as_str()) {
         // A connection whose secrets are missing has no budgets yet; its own page says so.
         Some(id) => rooms.connections.budgets(id).await.unwrap_or_default(),
@@ -130,8 +135,7 @@ async fn estimate(rooms: &Rooms, status: &LaneStatus, now: DateTime<Utc>) -> Res
         0 => Vec::new(),
         _ => rooms.queue.pace(Some(&status.lane), LOOK_BACK).await?,
     };
-    let stopped = status.paused.is_some() || status.held.is_some();
-    Ok((Some(drain(waiting, speed(&pace, now), stopped, &left)), tightest))
+    Ok((Some(drain(waiting, speed(&pace, now), taking, &left)), tightest))
 }
 
 async fn flows(rooms: &Rooms, now: DateTime<Utc>) -> Result<Vec<FlowLag>, Failure> {

@@ -6,6 +6,11 @@ use mlc_queue::{DeadFilter, DeadLetter, JobFilter, JobState, JobView, Page, Queu
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::console::{
+    call::Viewer,
+    pages::jobs::dto::{message_for, why_for},
+};
+
 /// Most jobs and letters that are looked through for one record.
 const MOST: usize = 50;
 
@@ -58,7 +63,7 @@ pub(super) struct LetterRow {
 
 impl Work {
     /// Looks for a record's jobs and letters side by side.
-    pub(super) async fn of(queue: &Queue, key: &RecordKey) -> Result<Self, QueueError> {
+    pub(super) async fn of(queue: &Queue, key: &RecordKey, viewer: &Viewer) -> Result<Self, QueueError> {
         let subject = subject_of(key);
         let jobs = JobFilter { subject: Some(subject.clone()), ..JobFilter::default() };
         let letters = DeadFilter { subject: Some(subject.clone()), ..DeadFilter::default() };
@@ -69,15 +74,20 @@ impl Work {
         Ok(Self {
             all_jobs: jobs.next.is_none(),
             all_letters: letters.next.is_none(),
-            jobs: jobs.items.iter().filter(|job| is_its(job)).map(JobRow::from).collect(),
-            letters: letters.items.iter().filter(|letter| is_its(&letter.job)).map(LetterRow::from).collect(),
+            jobs: jobs.items.iter().filter(|job| is_its(job)).map(|job| JobRow::seen_by(job, viewer)).collect(),
+            letters: letters
+                .items
+                .iter()
+                .filter(|letter| is_its(&letter.job))
+                .map(|letter| LetterRow::seen_by(letter, viewer))
+                .collect(),
             subject,
         })
     }
 }
 
-impl From<&JobView> for JobRow {
-    fn from(job: &JobView) -> Self {
+impl JobRow {
+    fn seen_by(job: &JobView, viewer: &Viewer) -> Self {
         let state = match job.state {
             JobState::Ready => "ready",
             JobState::Delayed => "delayed",
@@ -89,19 +99,19 @@ impl From<&JobView> for JobRow {
             state: state.to_owned(),
             kind: job.kind.clone(),
             lane: job.lane.to_string(),
-            why: job.why.clone(),
+            why: why_for(job, viewer),
             enqueued_at: job.enqueued_at,
         }
     }
 }
 
-impl From<&DeadLetter> for LetterRow {
-    fn from(letter: &DeadLetter) -> Self {
+impl LetterRow {
+    fn seen_by(letter: &DeadLetter, viewer: &Viewer) -> Self {
         Self {
             id: letter.job.id.to_string(),
             kind: letter.job.kind.clone(),
             fault: letter.fault.kind.as_str().to_owned(),
-            message: letter.fault.message.clone(),
+            message: message_for(&letter.fault, viewer),
             died_at: letter.died_at,
         }
     }

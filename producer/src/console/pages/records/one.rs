@@ -68,7 +68,7 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         Some(start) => rooms.ledger.audit_chain(&flow, &key, start, ENTRIES).await?,
         None => (Vec::new(), None),
     };
-    let work = Work::of(&rooms.queue, &key).await?;
+    let work = Work::of(&rooms.queue, &key, &call.viewer).await?;
     let reviews = rooms.ledger.reviews_of(&flow, &key).await?;
     let exchange = ExchangeShown::read(&call, &flow, &key, query.content == Some(1)).await?;
     let traces = [work.jobs.is_empty(), work.letters.is_empty(), reviews.is_empty()];

@@ -4,6 +4,7 @@ mod amounts;
 mod page;
 
 use chrono::{DateTime, Utc};
+use mlc_accounts::Role;
 use mlc_ledger::{Action, ReviewFilter, ReviewId, ReviewItem, ReviewKind, ReviewState};
 use mlc_model::FlowId;
 use schemars::JsonSchema;
@@ -14,7 +15,7 @@ use self::amounts::Amounts;
 use crate::{
     action::review::{accept, decide, find},
     console::{
-        call::Call,
+        call::{Call, Viewer},
         error::ConsoleError,
         reply::{Done, Entry, View},
         route::Route,
@@ -105,7 +106,7 @@ struct Review {
     decided_by: Option<String>,
     /// When; null while open.
     decided_at: Option<DateTime<Utc>>,
-    /// What that person wrote.
+    /// What that person wrote; null for who may only look, because people write names into notes.
     note: Option<String>,
     /// The job that raised it last.
     job: Option<String>,
@@ -155,7 +156,7 @@ struct Note {
 }
 
 impl Review {
-    fn of(item: &ReviewItem) -> Self {
+    fn seen_by(item: &ReviewItem, viewer: &Viewer) -> Self {
         Self {
             id: item.id.to_string(),
             flow: item.flow.to_string(),
@@ -168,7 +169,7 @@ impl Review {
             times: item.times,
             decided_by: item.decided_by.clone(),
             decided_at: item.decided_at,
-            note: item.note.clone(),
+            note: item.note.clone().filter(|_| viewer.may(Role::Operator)),
             job: item.job.as_ref().map(ToString::to_string),
         }
     }
@@ -195,7 +196,7 @@ async fn list(call: Call) -> Result<View, ConsoleError> {
     )?;
     let list = ReviewList {
         counts: Counts { open, accepted, dismissed },
-        items: items.iter().map(Review::of).collect(),
+        items: items.iter().map(|item| Review::seen_by(item, &call.viewer)).collect(),
         next: next.map(|id| id.to_string()),
     };
     let frame = page::Frame {
@@ -223,7 +224,7 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         }
     }
     let shown = ReviewPage {
-        item: Review::of(&item),
+        item: Review::seen_by(&item, &call.viewer),
         amounts,
         facts,
         reads_afresh: crate::action::review::comes_from_epicor(&item, &call.rooms),
@@ -242,20 +243,20 @@ async fn accept_item(call: Call) -> Result<Done, ConsoleError> {
         None => String::new(),
     };
     let job = job.map(|job| job.to_string());
-    Ok(done(&item, format!("Accepted {} of {}{more}.", item.kind, item.key), job))
+    Ok(done(&call, &item, format!("Accepted {} of {}{more}.", item.kind, item.key), job))
 }
 
 async fn dismiss(call: Call) -> Result<Done, ConsoleError> {
     let (item, note) = undecided(&call, ReviewState::Dismissed).await?;
     let note = note.ok_or_else(|| ConsoleError::bad_input("Say in `note` why it is dismissed."))?;
     let item = decide(&item, ReviewState::Dismissed, Some(&note), &call.rooms).await?;
-    Ok(done(&item, format!("Dismissed {} of {}.", item.kind, item.key), None))
+    Ok(done(&call, &item, format!("Dismissed {} of {}.", item.kind, item.key), None))
 }
 
 async fn reopen(call: Call) -> Result<Done, ConsoleError> {
     let (item, note) = undecided(&call, ReviewState::Open).await?;
     let item = decide(&item, ReviewState::Open, note.as_deref(), &call.rooms).await?;
-    Ok(done(&item, format!("{} of {} is open again.", item.kind, item.key), None))
+    Ok(done(&call, &item, format!("{} of {} is open again.", item.kind, item.key), None))
 }
 
 /// The item of the call, where it does not stand in `state` already, with the note that was sent.
@@ -269,11 +270,11 @@ async fn undecided(call: &Call, state: ReviewState) -> Result<(ReviewItem, Optio
     Ok((item, note))
 }
 
-fn done(item: &ReviewItem, message: String, job: Option<String>) -> Done {
+fn done(call: &Call, item: &ReviewItem, message: String, job: Option<String>) -> Done {
     Done {
         message,
         back: format!("/reviews/{}", item.id),
-        answer: json!({ "item": Review::of(item), "job": job }),
+        answer: json!({ "item": Review::seen_by(item, &call.viewer), "job": job }),
         entry: Entry::about(format!("review {}", item.id)),
     }
 }
