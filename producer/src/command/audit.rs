@@ -244,5 +244,6 @@ async fn people(
     if let Some(after) = after {
         output.line(format!("There are more: --after {after}"))?;
     }
-    Ok(Exit::Done)
+    let missed = entries.is_empty() && filter != ActionFilter::default();
+    Ok(if missed { Exit::NothingMatched } else { Exit::Done })
 }

@@ -104,7 +104,9 @@ async fn list(state: State, limit: usize, rooms: &Rooms, output: Output) -> Resu
     items.truncate(limit);
     output.json(&json!({ "items": items, "more": more }))?;
     if items.is_empty() {
-        output.line("Nothing waits for a decision.")?;
+        let none =
+            if matches!(state, State::Open) { "Nothing waits for a decision." } else { "There is no such item." };
+        output.line(none)?;
     }
     let rows = items.iter().map(|item| {
         [
@@ -120,7 +122,8 @@ async fn list(state: State, limit: usize, rooms: &Rooms, output: Output) -> Resu
     if more {
         output.line("There are more; raise --limit.")?;
     }
-    Ok(Exit::Done)
+    let missed = items.is_empty() && matches!(state, State::Accepted | State::Dismissed);
+    Ok(if missed { Exit::NothingMatched } else { Exit::Done })
 }
 
 async fn show(id: &str, rooms: &Rooms, output: Output) -> Result<Exit, Failure> {

@@ -34,6 +34,7 @@ const BEFORE_OWN_PASSWORD: [&str; 4] = ["/account", "/account/password", "/login
 pub(super) async fn viewer(console: &Console, parts: &Parts) -> Result<Viewer, ConsoleError> {
     if !console.demands_login {
         is_own_name(console, &parts.headers)?;
+        came_straight(&parts.headers)?;
     }
     let path = parts.uri.path();
     let accounts = &console.rooms.accounts;
@@ -116,6 +117,20 @@ pub(super) fn is_own_page(headers: &HeaderMap) -> Result<(), ConsoleError> {
     } else {
         Err(ConsoleError::new(ErrorKind::Forbidden, "This was sent from a page elsewhere: refused."))
     }
+}
+
+/// Headers that proxies add.
+const OF_PROXIES: [&str; 6] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// That no proxy handed this on: whoever stands before it is not somebody at this machine, whatever name the proxy calls us by.
+fn came_straight(headers: &HeaderMap) -> Result<(), ConsoleError> {
+    if !OF_PROXIES.iter().any(|name| headers.contains_key(*name)) {
+        return Ok(());
+    }
+    let message =
+        "This came through a proxy, and this console stands open: set `console.login = \"always\"` in the settings.";
+    Err(ConsoleError::new(ErrorKind::Forbidden, message))
 }
 
 fn is_own_name(console: &Console, headers: &HeaderMap) -> Result<(), ConsoleError> {

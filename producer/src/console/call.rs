@@ -126,6 +126,12 @@ impl Call {
 fn read_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ConsoleError> {
     let fields: Vec<(String, String)> =
         serde_html_form::from_bytes(bytes).map_err(|error| ConsoleError::bad_input(error.to_string()))?;
+    // An empty value counts as left out, but only of what could be a field: anything else is no form.
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"_-".contains(&c));
+    if !fields.iter().all(|(name, _)| is_name(name)) {
+        return Err(ConsoleError::bad_input("This is no form: names of fields are letters, digits and `_`."));
+    }
     let kept: Vec<(String, String)> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let text = serde_html_form::to_string(&kept).map_err(|error| ConsoleError::bad_input(error.to_string()))?;
     serde_html_form::from_str(&text).map_err(|error| ConsoleError::bad_input(error.to_string()))

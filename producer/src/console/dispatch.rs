@@ -194,6 +194,15 @@ async fn carry_out(
     if !body.is_empty() && !is_json && !content_type.starts_with("application/x-www-form-urlencoded") {
         return Err(ConsoleError::bad_input("Send a form or JSON: the content type is neither."));
     }
+    // Whoever sends something where nothing is taken means something else than what would be done.
+    if route.verb == Verb::Post && route.input.is_none() && !body.trim_ascii().is_empty() && body.trim_ascii() != b"{}"
+    {
+        return Err(ConsoleError::bad_input("This takes nothing: send no content."));
+    }
+    let caller = access::caller(console, &parts);
+    if route.audits.is_some() {
+        console.allowance.take(&viewer, route.needs, caller, console.rooms.clock.now())?;
+    }
     let mut rooms = console.rooms.clone();
     rooms.person = viewer.person.clone();
     let call = Call {
@@ -205,7 +214,7 @@ async fn carry_out(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         body,
         is_json,
-        caller: access::caller(console, &parts),
+        caller,
         headers: parts.headers,
     };
     let work = hand_over(route.clone(), call, rooms, own_page);

@@ -5,6 +5,7 @@
 //! `dispatch` knows HTTP.
 
 mod access;
+mod allowance;
 mod assets;
 mod backlog;
 mod call;
@@ -32,7 +33,7 @@ use tracing::warn;
 pub use openapi::document as openapi_document;
 pub use table::{RouteRow, table as route_table};
 
-use self::{pings::Pings, watch::Watch};
+use self::{allowance::Allowance, pings::Pings, watch::Watch};
 use crate::{
     Failure, Rooms,
     serving::{self, Serving},
@@ -50,6 +51,8 @@ pub(crate) struct Console {
     pub(crate) shutdown: Shutdown,
     /// Tests of connections that were asked for here.
     pub(crate) pings: Pings,
+    /// How often somebody may do what leaves an entry.
+    pub(crate) allowance: Allowance,
     /// What changed, for the streams of live updates.
     pub(crate) watch: Watch,
 }
@@ -75,6 +78,7 @@ pub async fn serve(rooms: Rooms, listen: SocketAddr, shutdown: Shutdown) -> Resu
         address,
         shutdown: shutdown.clone(),
         pings: Pings::default(),
+        allowance: Allowance::default(),
         watch: Watch::default(),
     });
     let task = tokio::spawn(serving::run(listener, dispatch::router(console), shutdown, "users of the console"));

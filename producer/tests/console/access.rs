@@ -279,3 +279,38 @@ async fn an_address_that_others_reach_demands_login_whatever_the_settings_say() 
     assert!(site.page("/login").await.contains("mlc account add NAME --role admin"));
     stop.trigger();
 }
+
+#[tokio::test]
+async fn an_open_console_answers_nobody_behind_a_proxy() {
+    let site = Site::start().await;
+    assert_eq!(site.get("/jobs").await.status, 200);
+    // As nginx and Apache call it where nobody told them otherwise: by the address that they were given.
+    for header in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+        for path in ["/jobs", "/api/v1/jobs", "/login"] {
+            let answer = site.send("GET", path, &[(header, "203.0.113.9")], b"").await;
+            assert_eq!(answer.status, 403, "{header} {path}");
+        }
+        let acted = site.send("POST", "/connections/epicor-main/ping", &[(header, "203.0.113.9")], b"").await;
+        assert!(acted.status == 403 && acted.text().contains("console.login"), "{}", acted.text());
+    }
+    let closed = closed_site().await;
+    assert_eq!(closed.send("GET", "/login", &[("x-forwarded-for", "203.0.113.9")], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn nobody_pushes_the_audit_out_with_affairs_of_their_own() {
+    let site = closed_site().await;
+    let mut rita = Browser::of(&site, "rita").await;
+    let mut done = 0;
+    let refused = loop {
+        let answer = rita.post("/account/sessions/end-others", &[]).await;
+        match answer.status {
+            303 => done += 1,
+            _ => break answer,
+        }
+        assert!(done < 1_000, "there is an end to it");
+    };
+    assert!(refused.status == 429 && refused.text().contains("within an hour"), "{}", refused.text());
+    assert!(done >= 100, "nobody is held up who does nothing unusual: {done}");
+    assert_eq!(rita.get("/").await.status, 200, "looking goes on");
+}

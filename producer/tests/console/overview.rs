@@ -51,7 +51,7 @@ async fn a_lane_that_nobody_consumes_and_one_that_is_held_are_named_first() {
     let json = site.get_json("/").await;
     assert_eq!(
         (&json["lanes"][0]["unconsumed"], &json["lanes"][0]["drain"]["state"]),
-        (&json!(true), &json!("standing"))
+        (&json!(true), &json!("unconsumed"))
     );
     assert_eq!(json["figures"]["ready"], 1);
     assert_eq!(json["pace"].as_array().unwrap().len(), 60);

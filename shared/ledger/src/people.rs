@@ -162,6 +162,19 @@ impl Ledger {
         reply.ids.first().map(read).transpose()
     }
 
+    /// The place of the oldest entry that is kept.
+    async fn first_action(&self) -> Result<Option<AuditId>, LedgerError> {
+        let reply: StreamRangeReply = redis::cmd("XRANGE")
+            .arg(keys::actions(self.namespace()))
+            .arg("-")
+            .arg("+")
+            .arg("COUNT")
+            .arg(1)
+            .query_async(&mut self.connection())
+            .await?;
+        reply.ids.first().map(|oldest| oldest.id.parse()).transpose()
+    }
+
     /// What people did, as `filter` says, newest first: at most `limit`, and the place after which the next part begins; `None` when there
     /// is no more. A search among very many actions stops after a while with fewer, or none, and a place to go on from.
     ///
@@ -176,7 +189,14 @@ impl Ledger {
         let begun = Instant::now();
         let mut end = match after {
             None => "+".to_owned(),
-            Some(place) => format!("({}", place.parse::<AuditId>()?),
+            Some(place) => {
+                let place = place.parse::<AuditId>()?;
+                // Redis would walk through all entries to find that none stands before the first one.
+                if self.first_action().await?.is_none_or(|first| place <= first) {
+                    return Ok((Vec::new(), None));
+                }
+                format!("({place}")
+            }
         };
         let (limit, wanted) = (limit.max(1), filter.lowered());
         let mut found = Vec::new();

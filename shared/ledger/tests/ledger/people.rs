@@ -121,3 +121,22 @@ async fn an_action_that_began_stands_so_until_it_is_closed_and_is_then_one_entry
     ledger.finish_action(&begun, &action(3, "lena", "pause", "late")).await.unwrap();
     assert_eq!(told().await.len(), 2);
 }
+
+#[tokio::test]
+async fn nothing_stands_before_the_oldest_action_and_redis_is_not_made_to_look_for_it() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    assert_eq!(ledger.actions(&ActionFilter::default(), Some("9-9"), 10).await.unwrap(), (Vec::new(), None));
+    for number in 0..3 {
+        ledger.record_action(&action(number, "lena", "jobs.replay", "job")).await.unwrap();
+    }
+    let oldest = ledger.audit_actions(3).await.unwrap().pop().unwrap().id;
+    let mut redis = server.handle.manager.clone();
+    redis::cmd("CONFIG").arg("RESETSTAT").exec_async(&mut redis).await.unwrap();
+    for place in ["9-9", "1-1", oldest.as_str()] {
+        assert_eq!(ledger.actions(&ActionFilter::default(), Some(place), 10).await.unwrap(), (Vec::new(), None));
+    }
+    let calls: String = redis::cmd("INFO").arg("commandstats").query_async(&mut redis).await.unwrap();
+    assert!(calls.contains("cmdstat_xrange:") && !calls.contains("cmdstat_xrevrange:"), "{calls}");
+    assert!(matches!(ledger.actions(&ActionFilter::default(), Some("0-0"), 10).await, Err(LedgerError::NoSuchPlace)));
+}

@@ -89,11 +89,6 @@ struct SyncAnswer {
     coalesced: usize,
 }
 
-/// Nothing more to say.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-struct NoInput {}
-
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = vec![
         Route::show("/flows", "Flows: schedule, lag, open windows", list).answers::<Flows>(),
@@ -103,9 +98,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::act("/flows/{flow}/sync", "sync", "Read what changed, now", sync_now)
             .takes::<SyncInput>()
             .answers::<SyncAnswer>(),
-        Route::act("/flows/{flow}/full-sync", "sync", "Read everything, now", full_sync)
-            .takes::<NoInput>()
-            .answers::<SyncAnswer>(),
+        Route::act("/flows/{flow}/full-sync", "sync", "Read everything, now", full_sync).answers::<SyncAnswer>(),
     ];
     routes.extend(window::routes());
     routes
@@ -199,7 +192,6 @@ async fn sync_now(call: Call) -> Result<Done, ConsoleError> {
 }
 
 async fn full_sync(call: Call) -> Result<Done, ConsoleError> {
-    let NoInput {} = call.input()?;
     order(&call, Request::new(None, true)).await
 }
 

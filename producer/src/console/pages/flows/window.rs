@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{NoInput, value::WindowLine, window_page};
+use super::{value::WindowLine, window_page};
 use crate::{
     action,
     console::{
@@ -55,8 +55,12 @@ pub(crate) struct Window {
     pub(super) replay_of: Option<String>,
     /// Records written at the target because of it, as far as its entries were looked through.
     pub(super) pushed: u64,
+    /// Records that were refused, while they were read or by the target, as far as its entries were looked through.
+    pub(super) dead: u64,
     /// Its records by what happened to them, as far as its entries were looked through.
     pub(super) outcomes: BTreeMap<&'static str, u64>,
+    /// Whether all its entries were looked through for these counts.
+    pub(super) outcomes_complete: bool,
     /// What happened to its records, oldest first, at most 200.
     pub(super) entries: Vec<RecordEntry>,
     /// Whether these are all.
@@ -105,7 +109,6 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::show("/windows/{window}", "One window: its question, its counts, its records", show).answers::<Window>(),
         Route::act("/windows/{window}/replay", "replay_window", "Read a window again with exactly its query", replay)
-            .takes::<NoInput>()
             .answers::<ReplayAnswer>(),
     ]
 }
@@ -133,7 +136,9 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         reason: row.reason.clone(),
         replay_of: row.replay_of.as_ref().map(ToString::to_string),
         pushed: scan.entries.iter().filter(is_push).count() as u64,
+        dead: row.totals.refused.max(outcomes.get(Action::Refused.as_str()).copied().unwrap_or_default()),
         outcomes,
+        outcomes_complete: scan.complete,
         entries: scan.entries.iter().take(ENTRIES).map(RecordEntry::from).collect(),
         entries_complete: scan.complete && scan.entries.len() <= ENTRIES,
         at: call.now,
@@ -142,7 +147,6 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
 }
 
 async fn replay(call: Call) -> Result<Done, ConsoleError> {
-    let NoInput {} = call.input()?;
     let replay = action::window::replay(&call.rooms, call.text("window")).await?;
     let (window, job) = (&replay.window, &replay.job);
     if !replay.new {

@@ -67,8 +67,9 @@ fn content(window: &Window) -> Markup {
             count("Read", line.read, "", "rows"),
             count("Changed", line.changed, "", "records handed on"),
             count("Unchanged", line.unchanged, "", "equal to what was delivered"),
-            count("Pushed", window.pushed, "good", if window.entries_complete { "written at the target" } else { "at least" }),
-            count("Dead", line.refused, "bad", "records on the shelf"),
+            count("Pushed", window.pushed, "good", if window.outcomes_complete { "written at the target" } else { "at least" }),
+            // Refused by what reads them, which the window counts, or later by the target, which its entries tell.
+            count("Refused", window.dead, "bad", if window.outcomes_complete { "on the shelf, unless dealt with" } else { "at least; on the shelf, unless dealt with" }),
             count("Superseded", line.superseded, "", "older than what was seen"),
             count("Excluded", line.excluded, "", "deliberately not moved"),
         ]))
@@ -98,15 +99,16 @@ fn entries(window: &Window) -> Markup {
             }
         }
     };
+    let least = if window.outcomes_complete { "" } else { "at least " };
     html! {
         @if window.entries.is_empty() && window.entries_complete { (empty("No record of it has been written or refused yet.")) }
         @else {
             @if !window.outcomes.is_empty() {
-                p { @for (action, n) in &window.outcomes { (badge(tone(action), &format!("{n} {action}"))) " " } }
+                p { @for (action, n) in &window.outcomes { (badge(tone(action), &format!("{least}{n} {action}"))) " " } }
             }
             @if !window.entries.is_empty() { (table("Entries", &["Record", "What", "Id at the target", "Job", "When"], rows)) }
             @if !window.entries_complete {
-                p .muted { "There may be more: " code { "mlc audit window " (window.line.window) } " shows all." }
+                p .muted { "There may be more: " code { "mlc audit window " (window.line.window) " --limit 50000" } " shows them." }
             }
         }
     }
