@@ -42,6 +42,8 @@ pub struct DeadLetter {
     pub edited: Vec<EditNote>,
     /// Who looks after it; `None` = nobody has said anything about it.
     pub triage: Option<Triage>,
+    /// Who looks after all letters of its cause, whatever is said about this one; `None` = nobody has said anything.
+    pub cause_triage: Option<Triage>,
 }
 
 /// Letters with the same cause.
@@ -116,7 +118,13 @@ impl Queue {
         let (died, record, job, history, triage): (Option<f64>, Stored, Stored, Stored, Stored) =
             pipe.query_async(&mut self.connection()).await?;
         let (Some(died), Some(record)) = (died, record) else { return Ok(None) };
-        Ok(Seen::of(id, died, record, job.unwrap_or_default(), history, triage).letter(self))
+        let mut seen = Seen::of(id, died, record, job.unwrap_or_default(), history, triage);
+        if let Some((_, _, cause)) = seen.words() {
+            let key = keys.key("triage_cause");
+            let stored: Stored = redis::cmd("HGET").arg(key).arg(cause).query_async(&mut self.connection()).await?;
+            seen.cause_triage = stored.unwrap_or_default();
+        }
+        Ok(seen.letter(self))
     }
 
     /// All causes on the shelf, most letters first; at most 2,000.

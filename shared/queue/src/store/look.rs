@@ -133,7 +133,7 @@ pub(crate) struct Seen {
     /// SHA-1 of the history.
     pub(crate) digest: String,
     triage: Vec<u8>,
-    cause_triage: Vec<u8>,
+    pub(crate) cause_triage: Vec<u8>,
 }
 
 impl Seen {
@@ -177,7 +177,9 @@ impl Seen {
         let mut job = read(&self.stored()).or_else(nameless)?;
         job.bytes = self.bytes;
         let triage = Triage::read(&self.id, &self.triage, queue);
-        Some(DeadLetter { job, cause, fault, died_at: instant(at), edited: self.history().edited, triage })
+        let cause_triage = Triage::read(&cause, &self.cause_triage, queue);
+        let edited = self.history().edited;
+        Some(DeadLetter { job, cause, fault, died_at: instant(at), edited, triage, cause_triage })
     }
 
     /// One letter, read beside the script.

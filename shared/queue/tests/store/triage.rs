@@ -20,6 +20,15 @@ async fn a_letter_and_a_cause_have_an_assignee_and_a_note_until_they_leave() {
     assert!(house.queue.set_triage(&cause, triage(Some("lena"), None)).await.unwrap());
     let found = house.queue.dead_letter(&dead[0].job.id).await.unwrap().unwrap().triage.unwrap();
     assert_eq!((&found.assignee, &found.note, found.by.as_str()), (&first.assignee, &first.note, "lena"));
+    // Whoever finds a letter by who looks after its cause sees why it was found, in the list and on its own.
+    let listed = letters(&house, &DeadFilter::default()).await;
+    for letter in listed {
+        let alone = house.queue.dead_letter(&letter.job.id).await.unwrap().unwrap();
+        for letter in [&letter, &alone] {
+            let assignee = letter.cause_triage.as_ref().and_then(|triage| triage.assignee.as_deref());
+            assert_eq!(assignee, (letter.cause == dead[0].cause).then_some("lena"), "{letter:?}");
+        }
+    }
     let of = |name: &str| DeadFilter { assignee: Some(name.to_owned()), ..DeadFilter::default() };
     // A letter's own assignee counts before its cause's.
     assert_eq!(letters(&house, &of("otto")).await.len(), 1);

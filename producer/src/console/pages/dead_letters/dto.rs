@@ -41,6 +41,8 @@ pub(crate) struct Letter {
     pub(crate) replays: u32,
     /// Who looks after it, and a note; null when nobody said.
     pub(crate) triage: Option<TriageSeen>,
+    /// The same for all letters of its cause: it counts for a letter without an assignee of its own.
+    pub(crate) cause_triage: Option<TriageSeen>,
 }
 
 impl Letter {
@@ -57,6 +59,19 @@ impl Letter {
             attempts: letter.job.attempts,
             replays: letter.job.replays,
             triage: letter.triage.as_ref().map(|triage| TriageSeen::seen_by(triage, viewer)),
+            cause_triage: letter.cause_triage.as_ref().map(|triage| TriageSeen::seen_by(triage, viewer)),
+        }
+    }
+
+    /// Who looks after it, and after all letters of its cause.
+    pub(crate) fn looked_after(&self) -> Markup {
+        html! {
+            @if let Some(triage) = &self.triage { (triage.line()) }
+            @if let Some(triage) = &self.cause_triage {
+                @if self.triage.is_some() { br; }
+                span .note { "Its cause: " } (triage.line())
+            }
+            @if self.triage.is_none() && self.cause_triage.is_none() { (or_dash(None)) }
         }
     }
 }
@@ -199,7 +214,7 @@ fn examples(letters: &[Letter], now: DateTime<Utc>) -> Markup {
             tr {
                 th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(letter.subject.as_deref().unwrap_or(&letter.id))) } }
                 td { (text(&letter.lane)) }
-                td { (text(&letter.fault.message)) }
+                td .long { (text(&letter.fault.message)) }
                 td { (time(letter.died_at, now)) }
             }
         }

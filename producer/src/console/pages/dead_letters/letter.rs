@@ -112,10 +112,7 @@ fn why(letter: &Letter, group: &str, now: DateTime<Utc>) -> Markup {
         ("Kind", text(&letter.kind)),
         ("Record", record.unwrap_or_else(|| or_dash(None))),
         ("Job", html! { a href={ "/jobs/" (letter.id) } { code { (text(&letter.id)) } } }),
-        (
-            "Looked after by",
-            html! { @match &letter.triage { Some(triage) => (triage.line()), None => (or_dash(None)) } },
-        ),
+        ("Looked after by", letter.looked_after()),
     ])
 }
 

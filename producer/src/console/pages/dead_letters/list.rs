@@ -14,7 +14,7 @@ use super::{
 };
 use crate::console::{
     call::{Call, Viewer},
-    components::{badge, empty, next_page, or_dash, table, text, time},
+    components::{badge, empty, next_page, table, text, time},
     error::ConsoleError,
     forms::{address, cursor_error, page_limit},
     reply::View,
@@ -140,12 +140,12 @@ pub(super) fn rows(letters: &[Letter], choose: bool, now: DateTime<Utc>) -> Mark
                 }
                 th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(name)) } }
                 td { (badge("bad", letter.fault.kind)) }
-                td { (text(&letter.fault.message)) br; (letter.fault.details()) }
+                td .long { (text(&letter.fault.message)) br; (letter.fault.details()) }
                 td .tight { (text(&letter.lane)) }
                 td .tight { (text(&letter.kind)) }
                 td { (time(letter.died_at, now)) }
                 td .n { (letter.replays) }
-                td { @match &letter.triage { Some(triage) => (triage.line()), None => (or_dash(None)) } }
+                td { (letter.looked_after()) }
             }
         }
     };
