@@ -142,6 +142,8 @@ async fn what_is_no_job_and_no_filter_is_refused_in_a_sentence() {
         ("/jobs?limit=many", 400, ""),
         ("/jobs?after=nonsense", 400, "after"),
         ("/jobs?state=ended&after=nonsense", 400, "after"),
+        ("/jobs?state=ended&error=timeout", 400, "error"),
+        ("/jobs?state=ended&priority=normal", 400, "priority"),
         ("/jobs?lane=nowhere", 404, "nowhere"),
         ("/jobs?lane=%00%3Cb%3E", 404, "no connection"),
         ("/jobs/none", 404, "not here"),

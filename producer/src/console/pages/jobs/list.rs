@@ -27,13 +27,13 @@ pub(crate) struct JobsQuery {
     state: Option<String>,
     /// Only this connection.
     lane: Option<String>,
-    /// Only this class: `person`, `normal` or `backfill`.
+    /// Only this class: `person`, `normal` or `backfill`. Not for `ended`: it is not kept of those.
     priority: Option<String>,
     /// Only this kind of job, such as `push_record`.
     kind: Option<String>,
     /// Only subjects (record key, window, flow) that contain this text, in any case.
     subject: Option<String>,
-    /// Only jobs whose last fault contains this text, in any case.
+    /// Only jobs whose last fault contains this text, in any case. Not for `ended`: it is not kept of those.
     error: Option<String>,
     /// Only jobs of this chain: the id of its first job.
     trace: Option<String>,
@@ -99,8 +99,8 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         next: None,
         looked_at_part: false,
     };
-    if query.state.as_deref() == Some("ended") {
-        let found = ended::read(&call, &query.ended_filter(lane), &page).await?;
+    if query.wants_ended() {
+        let found = ended::read(&call, &query.ended_filter(lane)?, &page).await?;
         (jobs.ended, jobs.next) = (found.items, found.next);
     } else {
         words_may_be_searched(query.error.as_deref(), &call.viewer)?;
@@ -138,9 +138,18 @@ impl JobsQuery {
         Ok(JobFilter { lane, state, kind, subject, error, trace, priority })
     }
 
-    fn ended_filter(&self, lane: Option<Lane>) -> ended::EndedFilter {
+    /// A filter that nobody can apply is refused: its list would hold what was not asked for.
+    fn ended_filter(&self, lane: Option<Lane>) -> Result<ended::EndedFilter, ConsoleError> {
         let Self { kind, subject, trace, .. } = self.clone();
-        ended::EndedFilter { lane, kind, subject, trace }
+        if self.priority.is_some() || self.error.is_some() {
+            let message = "Neither `priority` nor `error` is kept of jobs that ended: leave them out.";
+            return Err(ConsoleError::bad_input(message));
+        }
+        Ok(ended::EndedFilter { lane, kind, subject, trace })
+    }
+
+    fn wants_ended(&self) -> bool {
+        self.state.as_deref() == Some("ended")
     }
 
     fn is_filtered(&self) -> bool {
@@ -186,7 +195,7 @@ fn page_of(jobs: &Jobs, filters: &Filters, now: chrono::DateTime<chrono::Utc>) -
         (tabs(&jobs.counts, filters))
         (filter_form(filters))
         div #jobs data-live="jobs lanes" {
-            @if query.state.as_deref() == Some("ended") {
+            @if query.wants_ended() {
                 p .note { "The newest of about the last 10,000 that ended." }
                 @if jobs.ended.is_empty() && jobs.next.is_none() { (empty(nothing)) }
                 @if !jobs.ended.is_empty() { (ended::table(&jobs.ended, now)) }
@@ -218,7 +227,11 @@ fn tabs(counts: &Counts, filters: &Filters) -> Markup {
     let shown: Vec<Tab<'_>> = named
         .iter()
         .map(|(state, name)| {
-            let query = query_with(&filters.raw, &[("state", *state), ("after", None)]);
+            let mut changes = vec![("state", *state), ("after", None)];
+            if *state == Some("ended") {
+                changes.extend([("priority", None), ("error", None)]);
+            }
+            let query = query_with(&filters.raw, &changes);
             let current = *state == filters.query.state.as_deref();
             Tab { href: address("/jobs", &query), name, current }
         })
@@ -234,9 +247,11 @@ fn filter_form(filters: &Filters) -> Markup {
             @if let Some(state) = &query.state { input type="hidden" name="state" value=(state); }
             (choice("Connection", "lane", "any", lanes, query.lane.as_deref()))
             (choice("Kind", "kind", "any", mlc_flow::JOB_KINDS, query.kind.as_deref()))
-            (choice("Priority", "priority", "any", Priority::ALL.map(Priority::as_str), query.priority.as_deref()))
+            @if !query.wants_ended() {
+                (choice("Priority", "priority", "any", Priority::ALL.map(Priority::as_str), query.priority.as_deref()))
+            }
             (text_field("Record or subject", "subject", query.subject.as_deref()))
-            (text_field("Error", "error", query.error.as_deref()))
+            @if !query.wants_ended() { (text_field("Error", "error", query.error.as_deref())) }
             (text_field("Chain (its first job)", "trace", query.trace.as_deref()))
             button type="submit" { "Filter" }
             @if query.is_filtered() {

@@ -144,7 +144,7 @@ fn job_facts(job: &Job, now: DateTime<Utc>) -> Markup {
         _ => "Since",
     };
     let counts = format!(
-        "{} of {} attempts failed, {} snoozes, {} crashed workers, {} replays",
+        "{} of {} attempts failed; snoozes: {}; crashed workers: {}; replays: {}",
         job.attempts, job.max_attempts, job.snoozes, job.crashes, job.replays
     );
     facts(&[
