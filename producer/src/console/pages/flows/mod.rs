@@ -135,21 +135,23 @@ async fn windows(rooms: &Rooms, id: &FlowId, query: &WindowsQuery) -> Result<Win
         let rows = rooms.ledger.windows_before(id, before, STEP).await?;
         let is_last = rows.len() < STEP;
         for row in rows {
+            let is_wanted = query.state.is_none_or(|state| state == State::from(row.state));
+            if is_wanted && found.len() == WINDOWS {
+                // There is a next page only where something stands on it.
+                return Ok(Windows { items: found, next: before });
+            }
             looked_at += 1;
             let number = row.window.id.as_str().rsplit('.').next().and_then(|number| number.parse().ok());
             before = number.or(before);
-            if query.state.is_none_or(|state| state == State::from(row.state)) {
+            if is_wanted {
                 found.push(value::WindowLine::from(&row));
             }
-            if found.len() == WINDOWS {
-                break;
-            }
-        }
-        if found.len() == WINDOWS || looked_at >= LOOKED_AT {
-            break before;
         }
         if is_last {
             break None;
+        }
+        if looked_at >= LOOKED_AT {
+            break before;
         }
     };
     Ok(Windows { items: found, next })
