@@ -195,9 +195,11 @@ async fn jobs_and_dead(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
 }
 
 async fn reviews(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
-    let open = rooms.ledger.review_count(Some(mlc_ledger::ReviewState::Open)).await?;
-    let all = rooms.ledger.review_count(None).await?;
-    Ok(vec![(Topic::Reviews, digest_of(&format!("{open} {all}")))])
+    let count = |state| rooms.ledger.review_count(state);
+    // A change of mind moves an item between the two states that are decided.
+    let (open, accepted) = (Some(mlc_ledger::ReviewState::Open), Some(mlc_ledger::ReviewState::Accepted));
+    let counts = tokio::try_join!(count(open), count(accepted), count(None))?;
+    Ok(vec![(Topic::Reviews, digest_of(&format!("{counts:?}")))])
 }
 
 async fn flows(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
