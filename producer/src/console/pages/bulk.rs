@@ -196,7 +196,7 @@ async fn start(call: Call) -> Result<Done, ConsoleError> {
     let told = told(&call, &filter).await?;
     let bulk = call.rooms.queue.start_bulk(NewBulk { verb, filter, per_second, by, reason }).await?;
     let bulk = BulkSeen::from(bulk);
-    let rate = per_second.map(|rate| format!(", {rate} a second")).unwrap_or_default();
+    let rate = per_second.map(|rate| format!(", {}", rate_words(rate))).unwrap_or_default();
     let matched = bulk.matched.map(|n| format!(", {n} match")).unwrap_or_default();
     let reason = bulk.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     Ok(Done {
@@ -350,7 +350,7 @@ impl BulkSeen {
     }
 
     fn facts(&self, now: DateTime<Utc>) -> Markup {
-        let rate = self.per_second.map_or_else(|| "as fast as it goes".to_owned(), |rate| format!("{rate} a second"));
+        let rate = self.per_second.map_or_else(|| "as fast as it goes".to_owned(), rate_words);
         facts(&[
             ("Which", text(&self.filter)),
             ("Rate", html! { (rate) }),
@@ -393,6 +393,17 @@ impl BulkSeen {
     }
 }
 
+/// Letters in the unit in which people would say it, such as `6 a minute`.
+fn rate_words(per_second: f64) -> String {
+    let (times, unit) = match per_second {
+        1.0.. => (1.0, "a second"),
+        rate if rate * 60.0 > 0.999 => (60.0, "a minute"),
+        _ => (3_600.0, "an hour"),
+    };
+    let shown = format!("{:.2}", per_second * times);
+    format!("{} {unit}", shown.trim_end_matches('0').trim_end_matches('.'))
+}
+
 fn verb_word(verb: &str) -> &'static str {
     if verb == "replay" { "Replay" } else { "Discard" }
 }
@@ -405,4 +416,16 @@ fn state_badge(state: &str) -> Markup {
         _ => "plain",
     };
     badge(tone, state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_told_in_the_unit_in_which_it_was_meant() {
+        let told =
+            ["50/s", "1", "6/m", "90/m", "1/h", "1000/h"].map(|text| rate(text).map(rate_words).unwrap_or_default());
+        assert_eq!(told, ["50 a second", "1 a second", "6 a minute", "1.5 a second", "1 an hour", "16.67 a minute"]);
+    }
 }
