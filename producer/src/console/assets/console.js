@@ -256,6 +256,10 @@
     acts[key]();
   });
 
+  // On a phone the navigation scrolls in itself: where one is stands in sight.
+  const here = $(".top nav a[aria-current]");
+  if (here) here.closest("nav").scrollLeft = here.offsetLeft - 40;
+
   // A form is sent once, however often its button is pressed.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -186,7 +186,7 @@ async fn chosen(call: Call) -> Result<View, ConsoleError> {
             h1 { "Discard " (count) "?" }
             p { "They are deleted for good and never run again. Who did it and why is kept in the audit." }
             @if !value.missing.is_empty() {
-                p .message .warn { (dto::letters(value.missing.len() as u64)) " of those chosen are not on the shelf any more." }
+                p .message .warn { "Not on the shelf any more, of those chosen: " (dto::letters(value.missing.len() as u64)) "." }
             }
             (list::rows(&value.letters, false, now))
             form .form method="post" action=(DISCARD) {

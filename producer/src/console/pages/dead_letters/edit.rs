@@ -192,7 +192,7 @@ async fn review(call: Call) -> Result<View, ConsoleError> {
             form .payload method="post" action={ "/dead-letters/" (value.id) "/edit" } {
                 input type="hidden" name="digest" value=(digest);
                 input type="hidden" name="payload" value=(after.to_string());
-                button type="submit" name="replay" value="true" { "Apply and replay the letter" } " "
+                button .primary type="submit" name="replay" value="true" { "Apply and replay the letter" } " "
                 button .quiet type="submit" name="replay" value="false" { "Apply, leave it on the shelf" } " "
                 a href={ "/dead-letters/" (value.id) } { "Back, change nothing" }
             }

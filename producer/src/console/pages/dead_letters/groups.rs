@@ -96,7 +96,7 @@ impl Group {
 }
 
 /// `system/fault/operation/code/field` taken apart; an operation may hold slashes of its own.
-fn parts(text: &str) -> [String; 5] {
+pub(crate) fn parts(text: &str) -> [String; 5] {
     let mut front = text.splitn(3, '/');
     let (system, fault) = (front.next().unwrap_or_default(), front.next().unwrap_or_default());
     let mut back = front.next().unwrap_or_default().rsplitn(3, '/');
@@ -188,13 +188,13 @@ fn rows(groups: &Groups, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
                 th scope="row" {
                     (badge("bad", &group.fault)) " "
                     a href={ "/dead-letters/list?" (query) } { (text(&group.system)) " " (text(&group.operation)) }
-                    @if let Some(code) = &group.code { br; "code " (text(code)) }
-                    @if let Some(field) = &group.field { br; "field " (text(field)) }
+                    @if let Some(code) = &group.code { br; span .note { "code " (text(code)) } }
+                    @if let Some(field) = &group.field { br; span .note { "field " (text(field)) } }
                 }
                 td .n { (number(group.letters)) }
                 td { (time(group.first_at, now)) }
                 td { (time(group.last_at, now)) }
-                td { (text(&group.example)) }
+                td .long { (text(&group.example)) }
                 td {
                     @match &group.triage { Some(triage) => (triage.line()), None => (or_dash(None)) }
                 }

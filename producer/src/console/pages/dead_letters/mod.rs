@@ -4,7 +4,7 @@ mod actions;
 pub(crate) mod dto;
 mod edit;
 pub(crate) mod filter;
-mod groups;
+pub(crate) mod groups;
 mod letter;
 mod list;
 mod matching;

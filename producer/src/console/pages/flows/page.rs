@@ -45,8 +45,8 @@ pub(super) fn list(flows: &Flows) -> Markup {
                     @if !flow.enabled { " " (badge("plain", "on demand")) }
                     div .note { (flow.summary) }
                 }
-                td { (text(&flow.from)) " → " (text(&flow.to)) }
-                td { (or_dash(flow.schedule.as_deref())) @if let Some(full) = &flow.full_schedule { div .note { "full scan " (text(full)) } } }
+                td .tight { (text(&flow.from)) " → " (text(&flow.to)) }
+                td .tight { (or_dash(flow.schedule.as_deref())) @if let Some(full) = &flow.full_schedule { div .note { "full scan " (text(full)) } } }
                 td .tight { @if flow.announced { span .muted { "–" } } @else { (due(flow.next_due, now)) } }
                 td .n { (lag(flow)) }
                 td .n { (number(flow.open_windows.len() as u64)) }

@@ -9,7 +9,10 @@ use crate::console::{
         Chart, Line, Tab, badge, card, cards, chart, empty, head, live, number, segment, span, table, tabs, text, time,
         value_text,
     },
-    pages::budgets::{drain_words, per_words},
+    pages::{
+        budgets::{drain_words, per_words},
+        dead_letters::groups::parts,
+    },
 };
 
 pub(super) fn page(overview: &Overview) -> Markup {
@@ -264,8 +267,13 @@ fn causes(overview: &Overview) -> Markup {
     let rows = html! {
         @for cause in &overview.causes {
             tr {
+                @let [system, fault, operation, code, field] = parts(&cause.cause);
                 th scope="row" {
-                    a href=(format!("/dead-letters/list?cause={}", segment(&cause.hash))) { (text(&cause.cause)) }
+                    (badge("bad", &fault)) " "
+                    a href=(format!("/dead-letters/list?cause={}", segment(&cause.hash))) { (text(&system)) " " (text(&operation)) }
+                    @for (name, part) in [("code", &code), ("field", &field)] {
+                        @if part != "-" { span .note { ", " (name) " " (text(part)) } }
+                    }
                     div .note { (text(&cause.example)) }
                 }
                 td .n { (number(cause.letters)) }

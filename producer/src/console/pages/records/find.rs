@@ -138,7 +138,7 @@ fn page(found: &Found) -> Markup {
         h1 { "Records" }
         form .filters role="search" aria-label="Find a record" method="get" action="/records" {
             label .field {
-                span { "Key, or part of it" }
+                span { "Key or number" }
                 input type="search" name="key" value=[found.key.as_deref()] maxlength=(LONGEST) autocomplete="off"
                     placeholder="EPIC06:VEND:118";
             }

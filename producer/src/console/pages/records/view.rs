@@ -104,8 +104,13 @@ fn trail(rows: &[TrailRow], now: DateTime<Utc>) -> Markup {
                 th scope="row" { (time(row.at, now)) }
                 td { (badge(tone(&row.action), &row.action)) }
                 td .n { (or_dash(row.version.map(|version| version.to_string()).as_deref())) }
-                td { (print(row.before.as_deref())) " → " (print(row.after.as_deref())) }
                 td {
+                    // Only what was deleted is not there any more; other entries without a content are about something else.
+                    @if row.after.is_some() || row.action == "deleted" {
+                        (print(row.before.as_deref())) " → " (print(row.after.as_deref()))
+                    } @else { (or_dash(None)) }
+                }
+                td .long {
                     @if let Some(job) = &row.job { a href={ "/jobs/" (segment(job)) } { "job " (text(job)) } }
                     @if let (Some(_), Some(_)) = (&row.job, &row.window) { ", " }
                     @if let Some(window) = &row.window { a href={ "/windows/" (segment(window)) } { "window " (text(window)) } }
@@ -145,7 +150,7 @@ fn reviews(items: &[ReviewRow], now: DateTime<Utc>) -> Markup {
                         td { (item.kind) }
                         td { (badge(if item.state == "open" { "warn" } else { "plain" }, &item.state)) }
                         td { (time(item.last_at, now)) }
-                        td { (text(&item.summary)) }
+                        td .long { (text(&item.summary)) }
                     }
                 }
             }))
@@ -165,8 +170,8 @@ fn work(page: &RecordPage, now: DateTime<Utc>) -> Markup {
                     tr {
                         th scope="row" { a href={ "/jobs/" (segment(&job.id)) } { (text(&job.id)) } }
                         td { (badge("busy", &job.state)) }
-                        td { (text(&job.kind)) }
-                        td { (text(&job.lane)) }
+                        td .tight { (text(&job.kind)) }
+                        td .tight { (text(&job.lane)) }
                         td { (time(job.enqueued_at, now)) }
                         td { (or_dash(job.why.as_deref())) }
                     }
@@ -182,9 +187,9 @@ fn work(page: &RecordPage, now: DateTime<Utc>) -> Markup {
                     tr {
                         th scope="row" { a href={ "/dead-letters/" (segment(&letter.id)) } { (text(&letter.id)) } }
                         td { (badge("bad", &letter.fault)) }
-                        td { (text(&letter.kind)) }
+                        td .tight { (text(&letter.kind)) }
                         td { (time(letter.died_at, now)) }
-                        td { (text(&letter.message)) }
+                        td .long { (text(&letter.message)) }
                     }
                 }
             }))

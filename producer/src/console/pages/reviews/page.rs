@@ -99,7 +99,7 @@ fn rows(list: &ReviewList, frame: &Frame) -> Markup {
                 td { a href=(record_path(&item.flow, &item.key)) { (text(&item.key)) } }
                 td { (state_badge(&item.state)) }
                 td { (time(item.last_at, frame.now)) }
-                td { (text(&item.summary)) }
+                td .long { (text(&item.summary)) }
             }
         }
     }
