@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, error::CmdError, wd::WebDriverCompatibleCommand};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -163,7 +163,14 @@ impl Browser {
 
     /// The visible text of the page, or of the first element that a selector finds.
     pub(crate) async fn text(&self, selector: &str) -> String {
-        self.find(selector).await.text().await.unwrap()
+        let begun = Instant::now();
+        loop {
+            match self.find(selector).await.text().await {
+                Ok(text) => return text,
+                // A live region was replaced between the two looks.
+                Err(error) => assert!(begun.elapsed() < PATIENCE, "`{selector}`: {error}"),
+            }
+        }
     }
 
     /// The first element that a selector finds. Panics with the page's text when there is none.
@@ -192,6 +199,19 @@ impl Browser {
         }
     }
 
+    /// Waits until the browser is at exactly this path and query.
+    pub(crate) async fn comes_to(&self, address: &str) {
+        let begun = Instant::now();
+        loop {
+            let at = self.path().await;
+            if at == address {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not at {address} but at {at}:\n{}", self.page_text().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Empty while the page changes.
     async fn page_text(&self) -> String {
         let text = self.client.execute("return document.body.innerText", Vec::new()).await.unwrap_or_default();
@@ -203,11 +223,71 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Fills a field of a form.
+    /// What an attribute says of all that a selector finds, in the page's order; of `innerText` the visible text. Waits for a
+    /// page that is still being loaded: a part of a list would be no answer.
+    pub(crate) async fn all(&self, selector: &str, attribute: &str) -> Vec<String> {
+        let script = "const [selector, name] = arguments; if (document.readyState !== 'complete') return null; \
+            return [...document.querySelectorAll(selector)]\
+            .map(e => name === 'innerText' ? e.innerText.trim() : e.getAttribute(name) ?? '');";
+        let begun = Instant::now();
+        loop {
+            let found = self.client.execute(script, vec![json!(selector), json!(attribute)]).await.unwrap_or_default();
+            if let Some(texts) = found.as_array() {
+                return texts.iter().map(|text| text.as_str().unwrap_or_default().to_owned()).collect();
+            }
+            assert!(begun.elapsed() < PATIENCE, "{} is not loaded", self.path().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until [`Self::all`] is exactly this.
+    pub(crate) async fn shows(&self, selector: &str, attribute: &str, expected: &[String]) {
+        let begun = Instant::now();
+        loop {
+            let found = self.all(selector, attribute).await;
+            if found == expected {
+                return;
+            }
+            let at = self.path().await;
+            assert!(begun.elapsed() < PATIENCE, "`{selector}` at {at}: {found:#?}\nexpected {expected:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Goes on with the `n` key from page to page of a list, and gives what [`Self::all`] finds on each.
+    pub(crate) async fn every_page_of(&self, selector: &str, attribute: &str) -> Vec<Vec<String>> {
+        let mut pages = Vec::new();
+        loop {
+            pages.push(self.all(selector, attribute).await);
+            assert!(pages.len() < 100, "the list has no end at {}", self.path().await);
+            if self.count(".pager a[rel=next]").await == 0 {
+                return pages;
+            }
+            let (begun, before) = (Instant::now(), self.path().await);
+            self.keys("n").await;
+            while self.path().await == before {
+                assert!(begun.elapsed() < PATIENCE, "`n` does not lead on from {before}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// Fills a field of a form, or chooses the option of that value.
     pub(crate) async fn fill(&self, selector: &str, text: &str) {
+        let begun = Instant::now();
+        while let Err(error) = self.try_to_fill(selector, text).await {
+            // A live region was replaced meanwhile: not any more once somebody stands in the field.
+            assert!(begun.elapsed() < PATIENCE, "`{selector}`: {error}");
+        }
+    }
+
+    async fn try_to_fill(&self, selector: &str, text: &str) -> Result<(), CmdError> {
         let field = self.find(selector).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        if field.tag_name().await? == "select" {
+            return field.select_by_value(text).await;
+        }
+        field.clear().await?;
+        field.send_keys(text).await
     }
 
     /// Presses the button or follows the link with this text, inside what `within` selects.
@@ -235,6 +315,14 @@ impl Browser {
     /// Types keys as a person does, wherever the focus is.
     pub(crate) async fn keys(&self, keys: &str) {
         self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// Strikes the key of a letter, wherever the focus is: also on what no text can be typed into.
+    pub(crate) async fn strike(&self, letter: &str) {
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { letter } else { "" };
+            self.tools("Input.dispatchKeyEvent", json!({ "type": kind, "key": letter, "text": text })).await;
+        }
     }
 
     /// Waits until the page's text holds this.

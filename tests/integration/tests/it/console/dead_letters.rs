@@ -98,6 +98,13 @@ async fn an_operation_on_many_letters_is_previewed_started_paused_resumed_and_ab
     let letters = site.house.dead_letters().await.unwrap();
     assert!(letters.len() > 5, "those it did not reach stay on the shelf: {}", letters.len());
 
+    // The list of operations leads back to it, and it cannot be taken up again.
+    browser.go("/bulk").await;
+    assert!(browser.text("main tbody tr").await.contains("aborted"));
+    browser.press("main tbody", "Replay kind poll_page").await;
+    browser.sees("Paused, resumed or aborted by").await;
+    assert_eq!(browser.count("main form").await, 0);
+
     browser.go("/dead-letters").await;
     browser.press("main", "Discard…").await;
     browser.sees("Start to discard").await;

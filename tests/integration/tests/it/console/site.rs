@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mlc_house::{House, HouseConfig, VENDORS};
-use mlc_ledger::{NewReview, ReviewKind};
+use mlc_house::{CUSTOMERS, House, HouseConfig, SHOP_INVOICES, SHOP_ORDERS, SHOP_VENDORS, VENDORS};
+use mlc_ledger::{NewReview, ReviewKind, WindowState};
 use mlc_model::{ConnectionId, FlowId, RecordKey};
 use mlc_queue::Lane;
 use mlc_simulators::epicor::SeedCompany;
@@ -48,6 +48,11 @@ impl Site {
     /// A house in which something of everything has happened: records moved, letters of several causes, an open review of
     /// each kind, a held and a paused connection, and texts that mean harm.
     pub(crate) async fn furnished() -> Self {
+        Self::furnished_with(&[]).await
+    }
+
+    /// The same with other settings of its producer.
+    pub(crate) async fn furnished_with(variables: &[(&str, &str)]) -> Self {
         let house = House::open_with(HouseConfig::with_paas_shop()).await.unwrap();
         let seed = SeedCompany {
             vendors: 40,
@@ -68,7 +73,31 @@ impl Site {
         let lane = |name: &str| Lane(ConnectionId::parse(name).unwrap());
         let reason = "401: the integration's token was revoked";
         house.context.queue.hold(&lane("shop-main"), reason).await.unwrap();
-        Self::of(house, &[]).await
+        let site = Self::of(house, variables).await;
+        site.comes_to_rest().await;
+        site
+    }
+
+    /// Waits until all polls that the start of the producer orders have been read and what follows from them is done; what
+    /// stands in the lane that is held stays there.
+    pub(crate) async fn comes_to_rest(&self) {
+        let begun = Instant::now();
+        // The house itself has read the vendors before.
+        let windows = [(VENDORS, 2), (CUSTOMERS, 1), (SHOP_VENDORS, 1), (SHOP_ORDERS, 1), (SHOP_INVOICES, 1)];
+        loop {
+            let mut is_done = true;
+            for (flow, least) in windows {
+                let rows = self.house.context.ledger.windows(&FlowId::parse(flow).unwrap(), 10).await.unwrap();
+                is_done &= rows.iter().filter(|row| row.state == WindowState::Closed).count() >= least;
+            }
+            let lanes = self.house.context.queue.lanes().await.unwrap();
+            let others = lanes.iter().filter(|lane| lane.held.is_none());
+            if is_done && others.into_iter().all(|lane| lane.ready + lane.delayed + lane.running == 0) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{lanes:#?}\n{}", self.producer.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// What the producer wrote.
