@@ -51,7 +51,7 @@ impl Site {
         Self::furnished_with(&[]).await
     }
 
-    /// The same with other settings of its producer.
+    /// The same with settings overridden.
     pub(crate) async fn furnished_with(variables: &[(&str, &str)]) -> Self {
         let house = House::open_with(HouseConfig::with_paas_shop()).await.unwrap();
         let seed = SeedCompany {
