@@ -315,13 +315,16 @@ fn refusal(face: Face, error: &ConsoleError, viewer: Option<&Viewer>, head: &Par
             response
         }
         // What a page fetches for itself cannot be replaced by another page.
-        Face::Page if head.headers.contains_key("x-console-fragment") => shell::error_page(error, viewer),
+        Face::Page if head.headers.contains_key("x-console-fragment") => shell::error_page(error, viewer, None),
         Face::Page if error.kind == ErrorKind::LoginNeeded => {
             let asked = head.uri.path_and_query().filter(|_| head.method != Method::POST);
             shell::to_login(asked.map_or("/", |asked| asked.as_str()))
         }
         Face::Page if error.kind == ErrorKind::PasswordNeeded => shell::redirect("/account"),
-        Face::Page => shell::error_page(error, viewer),
+        Face::Page => {
+            let back = shell::page_before(&head.headers).filter(|_| head.method == Method::POST && viewer.is_some());
+            shell::error_page(error, viewer, back.as_deref())
+        }
     }
 }
 

@@ -64,6 +64,22 @@ impl ErrorKind {
         }
     }
 
+    /// What its page is headed with.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::BadInput => "This cannot be used",
+            Self::Conflict => "Nothing was changed",
+            Self::LoginNeeded | Self::LoginRefused => "Log in",
+            Self::PasswordNeeded => "Choose a password first",
+            Self::Forbidden => "Not allowed",
+            Self::NotFound => "Not found",
+            Self::TooLarge => "Too large",
+            Self::TooMany => "Wait a moment",
+            Self::Unavailable => "Not available now",
+            Self::Defect => "This failed",
+        }
+    }
+
     /// Its name in the API.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -48,14 +48,17 @@ pub(super) fn page(view: View, viewer: &Viewer, flash: Option<&str>, fragment: b
 }
 
 /// The page of an error.
-pub(super) fn error_page(error: &ConsoleError, viewer: Option<&Viewer>) -> Response {
+pub(super) fn error_page(error: &ConsoleError, viewer: Option<&Viewer>, back: Option<&str>) -> Response {
     let status = error.kind.status();
-    let title = status.canonical_reason().unwrap_or("Refused");
+    let title = error.kind.title();
     let plain = || {
         html! {
             h1 { (title) }
-            p .message .error { bdi { (error.message) } }
-            p { a href="/" { "To the overview" } }
+            p .message .error role="alert" { bdi { (error.message) } }
+            p {
+                @if let Some(back) = back { a href=(back) { "Back to the page before" } " · " }
+                a href="/" { "To the overview" }
+            }
         }
     };
     let content = error.page.as_deref().cloned().unwrap_or_else(plain);
@@ -67,6 +70,15 @@ pub(crate) fn bare_page(status: StatusCode, title: &str, viewer: Option<&Viewer>
     let nonce = nonce();
     let page = frame(title, "", viewer, None, content, &nonce, None);
     html_response(status, page.into_string(), Some(&nonce))
+}
+
+/// The page of ours from which a request was sent, so that a refused form can be gone back to. Never another host's.
+pub(super) fn page_before(headers: &HeaderMap) -> Option<String> {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let referer: axum::http::Uri = text(header::REFERER)?.parse().ok()?;
+    let ours = referer.authority().map(axum::http::uri::Authority::as_str) == text(header::HOST);
+    let path = referer.path_and_query()?.as_str();
+    (ours && own_path(path) == path).then(|| path.to_owned())
 }
 
 /// Back to a page, with one sentence for it.
@@ -264,6 +276,29 @@ mod tests {
         ] {
             assert_eq!(own_path(path), "/", "{path:?}");
         }
+    }
+
+    #[test]
+    fn the_page_before_is_one_of_ours_or_none() {
+        let before = |referer: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("console.example:9467"));
+            headers.insert(header::REFERER, HeaderValue::from_static(referer));
+            page_before(&headers)
+        };
+        assert_eq!(before("https://console.example:9467/audit?who=a").as_deref(), Some("/audit?who=a"));
+        for elsewhere in [
+            "https://evil.example/audit",
+            "https://console.example/audit",
+            "https://console.example:9467@evil.example/",
+            "https://console.example:9467//evil.example",
+            "/audit",
+            "",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(before(elsewhere), None, "{elsewhere:?}");
+        }
+        assert_eq!(page_before(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     },
     console::{
         call::Call,
-        components::{empty, facts, live, next_page, or_dash, segment, table, text, time},
+        components::{empty, facts, filters, live, next_page, or_dash, segment, table, text, time},
         error::ConsoleError,
         json_text::json_text,
         reply::{Entry, View},
@@ -206,19 +206,22 @@ fn list_page(actions: &Actions, query: &Query, raw: &str, now: DateTime<Utc>) ->
             label .field { span { (label) } input type="text" name=(name) value=[value] maxlength=(LONGEST) autocomplete="off"; }
         }
     };
+    let narrowed = [&query.who, &query.what, &query.subject, &query.after]
+        .into_iter()
+        .any(|given| given.as_ref().is_some_and(|text| !text.is_empty()));
     html! {
         h1 { "Audit" }
-        form .filters method="get" action="/audit" {
+        (filters("/audit", html! {
             (field("Who", "who", query.who.as_deref()))
             (field("What was done", "what", query.what.as_deref()))
             (field("To what", "subject", query.subject.as_deref()))
-            button type="submit" { "Show these actions" }
-        }
+        }))
         (live("audit-actions", "audit", html! {
             @if actions.items.is_empty() {
                 (empty(match actions.next {
                     Some(_) => "None among those looked at so far.",
-                    None => "Nobody has done this.",
+                    None if narrowed => "None of the actions is like this.",
+                    None => "Nobody has done anything yet.",
                 }))
             } @else {
                 (table("What people did", &["When", "Who", "What", "To what", "Before", "After"], rows(actions, now)))
@@ -236,8 +239,8 @@ fn rows(actions: &Actions, now: DateTime<Utc>) -> Markup {
                 td { (text(&row.who)) }
                 td { (text(&row.what)) }
                 td { (text(&row.subject)) }
-                td { (or_dash(row.before.as_deref())) }
-                td { (ended(row)) }
+                td .wide { (or_dash(row.before.as_deref())) }
+                td .wide { (ended(row)) }
             }
         }
     }

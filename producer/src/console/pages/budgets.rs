@@ -196,7 +196,9 @@ fn section(connection: &ConnectionBudgets, now: DateTime<Utc>) -> Markup {
             }
             p {
                 @if connection.backlog > 0 {
-                    (number(connection.backlog)) " jobs wait; " (format!("{:.1}", connection.done_per_minute)) " done a minute. Drains: "
+                    (number(connection.backlog)) @if connection.backlog == 1 { " job waits; " } @else { " jobs wait; " }
+                    (format!("{:.1}", connection.done_per_minute)) " done a minute. "
+                    @if connection.drain.secs.is_some() { "Drains in " }
                 } @else { "Backlog: " }
                 (drain_words(&connection.drain))
             }

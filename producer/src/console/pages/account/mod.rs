@@ -127,10 +127,14 @@ fn token_table(tokens: &[TokenRow], with_owner: bool, remove: &str, now: DateTim
                 td { @if token.expires_at <= now { "ended " } (time(token.expires_at, now)) }
                 td { @match token.used_at { Some(at) => (time(at, now)), None => "never" } }
                 td {
-                    form method="post" action=(remove) {
-                        @if with_owner { input type="hidden" name="owner" value=(token.owner); }
-                        input type="hidden" name="token" value=(token.name);
-                        button type="submit" .danger aria-label=(format!("Remove the token {} of {}", token.name, token.owner)) { "Remove" }
+                    details {
+                        summary { "Remove…" span .hidden { " " (token.name) " of " (token.owner) } }
+                        form .form method="post" action=(remove) {
+                            @if with_owner { input type="hidden" name="owner" value=(token.owner); }
+                            input type="hidden" name="token" value=(token.name);
+                            p { "Programs that use it are refused from then on." }
+                            button .danger type="submit" { "Remove " (token.name) }
+                        }
                     }
                 }
             }

@@ -20,8 +20,8 @@ pub(super) fn list(list: &ConnectionList, now: DateTime<Utc>) -> Markup {
             tr {
                 th scope="row" { a href=(format!("/connections/{}", one.name)) { (text(&one.name)) } }
                 td { @match &one.system { Some(system) => (system), None => (badge("warn", "not in the settings")) } }
-                td { (or_dash(one.address.as_deref())) }
-                td { (lane_words(&one.lane, now)) }
+                td .wide { (or_dash(one.address.as_deref())) }
+                td .wide { (lane_words(&one.lane, now)) }
                 td .n { (number(one.lane.ready + one.lane.delayed)) }
                 td .n { (number(one.lane.running)) }
                 td { (credentials_badge(one)) }
@@ -190,8 +190,8 @@ fn report(ping: &PingView, now: DateTime<Utc>) -> Markup {
             tr {
                 th scope="row" { (text(&line.what)) }
                 td { (verdict_badge(&line.verdict)) }
-                td { (text(&line.detail)) }
-                td { (or_dash(line.fix.as_deref())) }
+                td .wide { (text(&line.detail)) }
+                td .wide { (or_dash(line.fix.as_deref())) }
             }
         }
     };
