@@ -50,7 +50,7 @@ pub(crate) struct Browser {
     port: u16,
     session: String,
     _profile: TempDir,
-    _place: SemaphorePermit<'static>,
+    _place: Option<SemaphorePermit<'static>>,
 }
 
 /// A command of the DevTools protocol, for what WebDriver has no word for.
@@ -84,7 +84,15 @@ impl WebDriverCompatibleCommand for ConsoleLog {
 impl Browser {
     /// Opens a browser for the site at `base`, such as `http://127.0.0.1:9467`.
     pub(crate) async fn open(base: &str) -> Self {
-        let place = PLACE.acquire().await.unwrap();
+        Self::start(base, Some(PLACE.acquire().await.unwrap())).await
+    }
+
+    /// Another browser beside this one, which shares nothing with it: as of the same person at another desk.
+    pub(crate) async fn another(&self) -> Self {
+        Self::start(&self.base, None).await
+    }
+
+    async fn start(base: &str, place: Option<SemaphorePermit<'static>>) -> Self {
         let mut driver = Command::new("chromedriver")
             .args(["--port=0", "--log-level=SEVERE"])
             .stdin(Stdio::null())
@@ -148,6 +156,11 @@ impl Browser {
 
     async fn tools(&self, command: &'static str, parameters: Value) -> Value {
         self.client.issue_cmd(DevTools(command, parameters)).await.unwrap()
+    }
+
+    /// Loses every cookie, as a private window that was closed: the session of a login goes on without a browser.
+    pub(crate) async fn lose_cookies(&self) {
+        self.client.delete_all_cookies().await.unwrap();
     }
 
     /// Goes to a path of the site.
@@ -290,6 +303,11 @@ impl Browser {
         field.send_keys(text).await
     }
 
+    /// Chooses the option of a `select` that sends this value.
+    pub(crate) async fn choose(&self, selector: &str, value: &str) {
+        self.find(selector).await.select_by_value(value).await.unwrap();
+    }
+
     /// Presses the button or follows the link with this text, inside what `within` selects.
     pub(crate) async fn press(&self, within: &str, label: &str) {
         let script = "const [within, label] = arguments; \
@@ -355,6 +373,28 @@ impl Browser {
         lines.iter().filter(|line| line["level"] == "SEVERE").map(|line| line["message"].to_string()).collect()
     }
 
+    /// Looks at the page as it stands now, forms opened or filled, in every way: pictures under `name`, and what is wrong, a line
+    /// each.
+    pub(crate) async fn inspect(&self, name: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for look in Look::ALL {
+            self.look(look).await;
+            self.picture(look, name).await;
+            wrong.extend(self.violations().await);
+            let sideways = self.sideways().await;
+            if sideways > 0 {
+                wrong.push(format!("{sideways} pixels too wide"));
+            }
+            for line in &mut wrong {
+                if !line.starts_with(name) {
+                    *line = format!("{name} {look:?}: {line}");
+                }
+            }
+        }
+        self.look(Look::Light).await;
+        wrong
+    }
+
     /// How far the page is wider than the window, in pixels; 0 when it does not scroll sideways.
     pub(crate) async fn sideways(&self) -> i64 {
         let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
@@ -363,6 +403,8 @@ impl Browser {
 
     /// Writes a picture of the whole page to `target/console/<look>/<name>.png`.
     pub(crate) async fn picture(&self, look: Look, name: &str) {
+        // Scrolled down, the picture would have the head of the page in its middle.
+        self.script("window.scrollTo(0, 0)").await;
         let parameters = json!({ "format": "png", "captureBeyondViewport": true });
         let answer = self.tools("Page.captureScreenshot", parameters).await;
         let png = base64::Engine::decode(

@@ -121,7 +121,7 @@ fn without_picture(pages: &[(&str, String)]) -> BTreeSet<&'static str> {
 }
 
 /// Name of the picture, path.
-fn pages() -> Vec<(&'static str, &'static str)> {
+pub(super) fn pages() -> Vec<(&'static str, &'static str)> {
     vec![
         ("overview", "/"),
         ("flows", "/flows"),

@@ -1,29 +1,28 @@
 //! Logging in: who may see and do what.
 
-use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use mlc_house::{House, HouseConfig, VENDORS};
 
-use super::{browser::Browser, site::Site};
-
-const PASSWORD: &str = "seven-green-forklifts-wait";
+use super::{
+    browser::Browser,
+    closed::{CLOSED, PASSWORD},
+    site::Site,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_sees_anything_before_logging_in_and_a_low_role_sees_no_payload() {
     let house = House::open_with(HouseConfig::default()).await.unwrap();
     house.epicor.store().insert_vendor(&serde_json::json!({"VendorID": "ACME", "Name": "Acme Supply"})).unwrap();
     house.sync(VENDORS).await.unwrap();
-    let site = Site::of(house, &[("MLC__CONSOLE__LOGIN", "always")]).await;
-    for (name, role) in [("rita", "read_only"), ("otto", "operator")] {
-        add_account(&site, name, role);
-    }
+    let site = Site::closed(house, &[("rita", "read_only"), ("otto", "operator")]).await;
     let browser = Browser::open(&site.base).await;
     browser.go("/jobs").await;
     browser.arrives("/login").await;
-    log_in(&browser, "rita", "wrong").await;
+    browser.send_login("rita", "wrong").await;
     browser.sees("Log in").await;
     assert!(browser.path().await.starts_with("/login"));
-    log_in(&browser, "rita", PASSWORD).await;
+    browser.send_login("rita", PASSWORD).await;
     browser.arrives("/jobs").await;
     browser.go("/records/epicor_to_hubspot::vendors/EPIC06:VEND:1?content=1").await;
     let page = browser.text("body").await;
@@ -33,7 +32,7 @@ async fn nobody_sees_anything_before_logging_in_and_a_low_role_sees_no_payload()
     browser.arrives("/login").await;
     browser.go("/jobs").await;
     browser.arrives("/login").await;
-    log_in(&browser, "otto", PASSWORD).await;
+    browser.send_login("otto", PASSWORD).await;
     browser.arrives("/jobs").await;
     browser.go("/records/epicor_to_hubspot::vendors/EPIC06:VEND:1?content=1").await;
     browser.sees("Acme Supply").await;
@@ -43,26 +42,53 @@ async fn nobody_sees_anything_before_logging_in_and_a_low_role_sees_no_payload()
     }
 }
 
-async fn log_in(browser: &Browser, name: &str, password: &str) {
-    browser.fill("#name", name).await;
-    browser.fill("#password", password).await;
-    browser.press("main", "Log in").await;
-}
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_guesses_is_locked_out_is_told_for_how_long_and_is_seen_in_the_audit() {
+    let house = House::open_with(HouseConfig::default()).await.unwrap();
+    let site = Site::of(house, &[CLOSED]).await;
+    let browser = Browser::open(&site.base).await;
+    browser.go("/").await;
+    browser.sees("mlc account add NAME --role admin").await;
+    let mut wrong = browser.inspect("login-no-account").await;
+    for (name, role) in [("ada", "admin"), ("otto", "operator")] {
+        site.add_account(name, role);
+    }
+    let admin = browser.another().await;
+    admin.logged_in("ada", PASSWORD).await;
+    admin.go("/audit").await;
 
-/// As an admin does at the command line.
-fn add_account(site: &Site, name: &str, role: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("mlc.toml");
-    std::fs::write(&config, &site.house.settings_text).unwrap();
-    let mut adding = Command::new(crate::processes::program("mlc"))
-        .args(["account", "add", name, "--role", role, "--stdin"])
-        .env_clear()
-        .env("MLC_CONFIG", &config)
-        .env("MLC_VAULT_KEYS", &site.house.vault_keys)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut adding.stdin.take().unwrap(), PASSWORD.as_bytes()).unwrap();
-    assert!(adding.wait().unwrap().success());
+    // The way back survives wrong tries, and so does the name.
+    browser.go("/jobs?kind=push_record").await;
+    browser.sees("Forgotten?").await;
+    wrong.extend(browser.inspect("login").await);
+    for tries in 1..=5 {
+        assert_eq!(browser.script("return document.querySelector('#password').value").await, "", "try {tries}");
+        browser.send_login("otto", "a-canary-of-a-guess").await;
+        browser.sees("This name and this password do not belong together.").await;
+        assert_eq!(browser.script("return document.querySelector('#name').value").await, "otto");
+        if tries == 1 {
+            wrong.extend(browser.inspect("login-refused").await);
+        }
+    }
+    browser.send_login("otto", PASSWORD).await;
+    browser.sees("Too many tries: wait ").await;
+    wrong.extend(browser.inspect("login-locked").await);
+    let begun = Instant::now();
+    while browser.path().await.starts_with("/login") {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the lock of seconds does not end");
+        browser.send_login("otto", PASSWORD).await;
+    }
+    assert_eq!(browser.path().await, "/jobs?kind=push_record");
+
+    // The admin's page told it by itself; what was typed stands nowhere.
+    admin.sees("login_locked").await;
+    admin.go("/audit?what=login_locked").await;
+    admin.script("document.querySelector('main tbody th a').click()").await;
+    admin.sees("the name is locked for 5 s").await;
+    assert!(admin.text("main").await.contains("otto"));
+    admin.go("/audit").await;
+    let page = admin.script("return document.documentElement.outerHTML").await.to_string();
+    assert!(!page.contains("canary"), "{page}");
+    assert!(!site.log().contains("canary"));
+    assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
 }

@@ -1,6 +1,11 @@
 //! The console in a real browser: every page looked at, every action done, as a person would.
 
+mod account;
+mod audit;
 mod browser;
+mod budgets;
+mod closed;
+mod connections;
 mod dead_letters;
 mod desk;
 mod every_page;
@@ -11,5 +16,7 @@ mod login;
 mod overview;
 mod records;
 mod reduced;
+mod people;
+mod roles;
 mod site;
 mod windows;
