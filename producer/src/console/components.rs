@@ -86,8 +86,18 @@ pub(crate) fn live(id: &str, topics: &str, content: Markup) -> Markup {
 /// A table that scrolls in itself when it is wide. `label` says what it lists. A column of numbers has a `#` before its name, and
 /// its cells the class `n`.
 pub(crate) fn table(label: &str, columns: &[&str], rows: Markup) -> Markup {
+    table_of("scroll", label, columns, rows)
+}
+
+/// A table with forms in its last column. On a phone a row's cells stand below each other, so that no form is out of sight: each
+/// of the others has the name of its column as `data-label`.
+pub(crate) fn stacked(label: &str, columns: &[&str], rows: Markup) -> Markup {
+    table_of("scroll stacked", label, columns, rows)
+}
+
+fn table_of(class: &str, label: &str, columns: &[&str], rows: Markup) -> Markup {
     html! {
-        div .scroll role="region" aria-label=(label) tabindex="0" {
+        div class=(class) role="region" aria-label=(label) tabindex="0" {
             table {
                 thead {
                     tr {

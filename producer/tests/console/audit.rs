@@ -5,6 +5,7 @@ use crate::site::Site;
 #[tokio::test]
 async fn actions_are_listed_page_by_page_with_their_filters() {
     let site = Site::start().await;
+    assert!(site.page("/audit?who=&what=").await.contains("Nobody has done anything yet"));
     for number in 0..12 {
         site.rooms.record("replay", format!("job <i>{number}</i>"), Some("dead".to_owned()), None).await.unwrap();
     }
@@ -20,7 +21,7 @@ async fn actions_are_listed_page_by_page_with_their_filters() {
     assert_eq!((rest["items"].as_array().map(Vec::len), rest["next"].is_null()), (Some(2), true));
     let one = site.get_json("/audit?subject=HUBSPOT&who=test&what=").await;
     assert_eq!(one["items"][0]["after"], "paused: upgrade");
-    assert!(site.page("/audit?who=nobody").await.contains("Nobody has done this"));
+    assert!(site.page("/audit?who=nobody").await.contains("None of the actions is like this"));
 }
 
 #[tokio::test]

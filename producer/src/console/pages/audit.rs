@@ -237,7 +237,7 @@ fn rows(actions: &Actions, now: DateTime<Utc>) -> Markup {
             tr {
                 th scope="row" { a href={ "/audit/" (segment(&row.id)) } { (time(row.at, now)) } }
                 td { (text(&row.who)) }
-                td { (text(&row.what)) }
+                td .tight { (text(&row.what)) }
                 td { (text(&row.subject)) }
                 td .wide { (or_dash(row.before.as_deref())) }
                 td .wide { (ended(row)) }

@@ -174,10 +174,10 @@ fn section(connection: &ConnectionBudgets, now: DateTime<Utc>) -> Markup {
         @for budget in &connection.budgets {
             tr {
                 th scope="row" { (budget.family) @if budget.blocked_until.is_some() { " " (badge("bad", "blocked")) } }
+                td .n { (number(budget.left)) }
                 td .n { (number(budget.limit)) }
                 td { (per_words(budget)) }
                 td .n { (number(budget.used)) }
-                td .n { (number(budget.left)) }
                 td { (meter(&format!("{} of {name}: used", budget.family), budget.used, budget.limit)) }
                 td .tight {
                     @match (budget.blocked_until, budget.whole_at) {
@@ -207,7 +207,7 @@ fn section(connection: &ConnectionBudgets, now: DateTime<Utc>) -> Markup {
             } @else if connection.budgets.is_empty() {
                 (empty("No limit is known yet: the first answers will tell."))
             } @else {
-                (table(&format!("Budgets of {name}"), &["Calls", "#Limit", "Counted", "#Used", "#Left", "Share", "Whole again"], rows))
+                (table(&format!("Budgets of {name}"), &["Calls", "#Left", "#Limit", "Counted", "#Used", "Share", "Whole again"], rows))
             }
         }
     }

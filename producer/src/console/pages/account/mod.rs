@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::console::{
     call::{Call, Viewer},
-    components::{table, text, time},
+    components::{stacked, text, time},
     error::ConsoleError,
     reply::{Done, Entry},
     route::Route,
@@ -122,10 +122,10 @@ fn token_table(tokens: &[TokenRow], with_owner: bool, remove: &str, now: DateTim
         @for token in tokens {
             tr {
                 th scope="row" { (text(&token.name)) }
-                @if with_owner { td { (text(&token.owner)) } }
-                td { (role_words(&token.role)) }
-                td { @if token.expires_at <= now { "ended " } (time(token.expires_at, now)) }
-                td { @match token.used_at { Some(at) => (time(at, now)), None => "never" } }
+                @if with_owner { td data-label="Owner" { (text(&token.owner)) } }
+                td data-label="Role" { (role_words(&token.role)) }
+                td data-label="Ends" { span { @if token.expires_at <= now { "ended " } (time(token.expires_at, now)) } }
+                td data-label="Last used" { @match token.used_at { Some(at) => (time(at, now)), None => "never" } }
                 td {
                     details {
                         summary { "Remove…" span .hidden { " " (token.name) " of " (token.owner) } }
@@ -141,7 +141,7 @@ fn token_table(tokens: &[TokenRow], with_owner: bool, remove: &str, now: DateTim
         }
     };
     match with_owner {
-        true => table("Tokens", &["Name", "Owner", "Role", "Ends", "Last used", "Remove"], rows),
-        false => table("Tokens", &["Name", "Role", "Ends", "Last used", "Remove"], rows),
+        true => stacked("Tokens", &["Name", "Owner", "Role", "Ends", "Last used", "Remove"], rows),
+        false => stacked("Tokens", &["Name", "Role", "Ends", "Last used", "Remove"], rows),
     }
 }

@@ -12,7 +12,7 @@ use super::{TokenRow, WhichToken, login, needs_account, own_account, role, role_
 use crate::console::{
     access::SESSION,
     call::{Call, Viewer},
-    components::{empty, facts, table, text, time},
+    components::{empty, facts, stacked, text, time},
     error::ConsoleError,
     reply::{Act, Done, Entry, View},
     route::Route,
@@ -231,8 +231,8 @@ fn sessions(sessions: &[SessionRow], now: DateTime<Utc>) -> Markup {
         @for session in sessions {
             tr {
                 th scope="row" { (text(&session.browser)) @if session.this { " (this one)" } }
-                td { (time(session.at, now)) }
-                td { (time(session.seen_at, now)) }
+                td data-label="Since" { (time(session.at, now)) }
+                td data-label="Last used" { (time(session.seen_at, now)) }
                 td {
                     form method="post" action="/account/sessions/end" {
                         input type="hidden" name="session" value=(session.id);
@@ -242,7 +242,7 @@ fn sessions(sessions: &[SessionRow], now: DateTime<Utc>) -> Markup {
             }
         }
     };
-    table("Sessions", &["Browser", "Since", "Last used", "End"], rows)
+    stacked("Sessions", &["Browser", "Since", "Last used", "End"], rows)
 }
 
 async fn change_password(call: Call) -> Result<Act, ConsoleError> {

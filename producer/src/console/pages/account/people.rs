@@ -12,7 +12,7 @@ use crate::{
     action,
     console::{
         call::{Call, Viewer},
-        components::{badge, empty, table, text, time},
+        components::{badge, empty, stacked, text, time},
         error::ConsoleError,
         reply::{Act, Done, Entry, View},
         route::Route,
@@ -125,7 +125,7 @@ fn page(people: &People, _viewer: &Viewer) -> Markup {
     html! {
         h1 { "People" }
         @if people.accounts.is_empty() { (empty("There is no account yet.")) }
-        @else { (table("Accounts", &["Name", "Role", "State", "Since", "Change"], rows)) }
+        @else { (stacked("Accounts", &["Name", "Role", "State", "Since", "Change"], rows)) }
         section {
             h2 { "Add a person" }
             p .hint { "They get a password for one login within three days, and choose their own then." }
@@ -153,15 +153,15 @@ fn row(account: &AccountRow, now: DateTime<Utc>) -> Markup {
     html! {
         tr {
             th scope="row" { (text(name)) }
-            td { (role_words(&account.role)) }
-            td {
+            td data-label="Role" { (role_words(&account.role)) }
+            td data-label="State" {
                 @if account.disabled { (badge("bad", "disabled")) }
                 @else if let Some(until) = account.one_time_until {
                     @if until <= now { (badge("warn", "one-time password ended")) } @else { (badge("warn", "has to choose a password")) }
                 }
                 @else { (badge("good", "active")) }
             }
-            td { (time(account.created_at, now)) " by " (text(&account.created_by)) }
+            td data-label="Since" { span { (time(account.created_at, now)) " by " (text(&account.created_by)) } }
             td {
                 details {
                     summary aria-label=(format!("Change {name}")) { "Change" }

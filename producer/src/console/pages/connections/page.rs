@@ -9,23 +9,25 @@ use crate::{
     action::secret::LONGEST_SECRET,
     console::{
         call::Viewer,
-        components::{Field, act, badge, confirm, empty, facts, head, live, number, or_dash, table, text, time},
+        components::{
+            Field, act, badge, confirm, empty, facts, head, live, number, or_dash, stacked, table, text, time,
+        },
     },
 };
 
 pub(super) fn list(list: &ConnectionList, now: DateTime<Utc>) -> Markup {
-    let columns = ["Connection", "System", "Address", "Lane", "#Waiting", "#Running", "Credentials", "Last test"];
+    let columns = ["Connection", "Lane", "#Waiting", "#Running", "Credentials", "Last test", "System", "Address"];
     let rows = html! {
         @for one in &list.connections {
             tr {
                 th scope="row" { a href=(format!("/connections/{}", one.name)) { (text(&one.name)) } }
-                td { @match &one.system { Some(system) => (system), None => (badge("warn", "not in the settings")) } }
-                td .wide { (or_dash(one.address.as_deref())) }
                 td .wide { (lane_words(&one.lane, now)) }
                 td .n { (number(one.lane.ready + one.lane.delayed)) }
                 td .n { (number(one.lane.running)) }
                 td { (credentials_badge(one)) }
                 td { (last_test(one, now)) }
+                td { @match &one.system { Some(system) => (system), None => (badge("warn", "not in the settings")) } }
+                td .wide { (or_dash(one.address.as_deref())) }
             }
         }
     };
@@ -212,8 +214,8 @@ fn credentials(shown: &ConnectionPage, viewer: &Viewer, now: DateTime<Utc>) -> M
         @for secret in &shown.secrets {
             tr {
                 th scope="row" { code { (secret.name) } }
-                td { (if secret.needed { "yes" } else { "no" }) }
-                td {
+                td data-label="Needed" { (if secret.needed { "yes" } else { "no" }) }
+                td data-label="Set" {
                     @match (secret.set_at, secret.needed) {
                         (Some(at), _) => (time(at, now)),
                         (None, true) => (badge("bad", "missing")),
@@ -229,7 +231,7 @@ fn credentials(shown: &ConnectionPage, viewer: &Viewer, now: DateTime<Utc>) -> M
             "They are kept sealed and cannot be read back, here or anywhere."
             @if !is_admin { " Changing them needs the role admin." }
         }
-        (table("Credentials", columns, rows))
+        (stacked("Credentials", columns, rows))
     }
 }
 

@@ -93,21 +93,8 @@ impl Browser {
     }
 
     async fn start(base: &str, place: Option<SemaphorePermit<'static>>) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .args(["--port=0", "--log-level=SEVERE"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is there: `make deps` installs it");
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port: u16 = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.split("successfully on port ").nth(1)?.trim().trim_end_matches('.').parse().ok())
-            .expect("chromedriver says where it listens");
-        // Nobody else reads on; a full pipe would stop the driver.
-        std::thread::spawn(move || lines.for_each(drop));
+        // The driver takes its port for two protocols one after the other; somebody may come between.
+        let (driver, port) = (0..5).find_map(|_| driver()).expect("chromedriver says where it listens");
         let profile = tempfile::Builder::new().prefix("mlc-browser-").tempdir().unwrap();
         let switches = [
             "--headless=new",
@@ -416,6 +403,29 @@ impl Browser {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), png).unwrap();
     }
+}
+
+/// A driver and its port; `None` when it ended without one.
+fn driver() -> Option<(Child, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .args(["--port=0", "--log-level=SEVERE"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver is there: `make deps` installs it");
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| line.split("successfully on port ").nth(1)?.trim().trim_end_matches('.').parse().ok());
+    let Some(port) = port else {
+        driver.wait().unwrap();
+        return None;
+    };
+    // Nobody else reads on; a full pipe would stop the driver.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((driver, port))
 }
 
 fn element_id(found: &Value) -> String {
