@@ -14,7 +14,7 @@ async fn a_person_is_added_and_chooses_a_password_before_anything_else() {
     admin.logged_in("ada", PASSWORD).await;
     admin.press("header", "People").await;
     admin.arrives("/people").await;
-    for (name, words) in [("lena (token)", "The name is"), ("ADA", "there is")] {
+    for (name, words) in [("ADA", "there is an account"), ("ada", "there is an account")] {
         admin.go("/people").await;
         admin.fill("#name", name).await;
         admin.press("main", "Add the person").await;
