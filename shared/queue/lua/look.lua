@@ -11,36 +11,14 @@ local look_max, give_max = tonumber(take()), tonumber(take())
 local lane, kind, fault = take(), take(), take()
 local key = cause ~= '' and P .. 'dead_cause:' .. cause or DEAD
 
--- Byte by byte, as Redis sorts members: Lua's own comparison follows the server's locale.
-local function not_after(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = string.byte(a, i), string.byte(b, i)
-    if x ~= y then return x < y end
-  end
-  return #a <= #b
-end
-
--- How many letters stand before or at this place. The one that stood there may be gone.
-local function rank_behind(ms, id)
-  local rank, score = call('ZRANK', key, id), call('ZSCORE', key, id)
-  if rank and tonumber(score) == tonumber(ms) then return rank + 1, true end
-  local low = call('ZCOUNT', key, '-inf', '(' .. ms)
-  local high = low + call('ZCOUNT', key, ms, ms)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if not_after(call('ZRANGE', key, middle, middle)[1], id) then low = middle + 1 else high = middle end
-  end
-  return low, false
-end
-
 local entries
 if up then
-  local first = at ~= '' and rank_behind(at, after) or call('ZCOUNT', key, '-inf', '(' .. since)
+  local first = at ~= '' and rank_behind(key, at, after) or call('ZCOUNT', key, '-inf', '(' .. since)
   entries = call('ZRANGE', key, first, first + look_max - 1, 'WITHSCORES')
 else
   local n
   if at ~= '' then
-    local behind, there = rank_behind(at, after)
+    local behind, there = rank_behind(key, at, after)
     n = there and behind - 1 or behind
   else
     n = call('ZCOUNT', key, '-inf', till)

@@ -16,6 +16,7 @@ mod registry;
 mod run;
 mod shelf_record;
 mod store;
+mod subject;
 mod verb;
 
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use registry::Registry;
 pub use run::{Workers, WorkersConfig};
 pub use store::{
     ASSIGNEE_CHARS, Bulk, BulkId, BulkState, BulkVerb, Cause, DeadFilter, DeadLetter, Editable, Edited, Ended,
-    EndedJob, JobFilter, JobState, JobView, LaneStatus, LaneStop, Listing, NOTE_CHARS, Neighbours, NewBulk, PaceMinute,
-    Page, Preview, QueueStats, Replayed, Triage, TriageKey, WorkerPresence,
+    EndedJob, JobFilter, JobListing, JobState, JobView, LaneStatus, LaneStop, Listing, NOTE_CHARS, Neighbours, NewBulk,
+    PaceMinute, Page, Preview, QueueStats, Replayed, Triage, TriageKey, WorkerPresence,
 };
+pub use subject::{Bearing, Sought};

@@ -33,7 +33,14 @@ verb!(DISCARD, include_str!("../lua/discard.lua"));
 verb!(
     /// Looking along the shelf.
     LOOK,
+    include_str!("../lua/rank.lua"),
     include_str!("../lua/look.lua")
+);
+verb!(
+    /// Going on along the jobs that wait.
+    WALK,
+    include_str!("../lua/rank.lua"),
+    include_str!("../lua/walk.lua")
 );
 verb!(BULK_START, include_str!("../lua/bulk_start.lua"));
 verb!(BULK_SWITCH, include_str!("../lua/bulk_switch.lua"));
@@ -47,8 +54,8 @@ verb!(PRESENCE, include_str!("../lua/presence.lua"));
 /// Those that a queue makes known to Redis when it opens.
 pub(crate) fn all() -> impl Iterator<Item = &'static Verb> {
     let often: [&'static LazyLock<Verb>; 6] = [&ENQUEUE, &TURN, &EXTEND, &REPLAY, &DISCARD, &LANE];
-    let seldom: [&'static LazyLock<Verb>; 8] =
-        [&PRESENCE, &LOOK, &BULK_START, &BULK_SWITCH, &BULK_STEP, &EDITABLE, &EDIT, &TRIAGE];
+    let seldom: [&'static LazyLock<Verb>; 9] =
+        [&PRESENCE, &LOOK, &WALK, &BULK_START, &BULK_SWITCH, &BULK_STEP, &EDITABLE, &EDIT, &TRIAGE];
     often.into_iter().chain(seldom).map(|verb| &**verb)
 }
 

@@ -16,6 +16,7 @@ use crate::{
     EditNote, Queue, QueueError,
     history::History,
     shelf_record::read_fault,
+    subject::Bearing,
     verb::{DISCARD, REPLAY, answer},
 };
 
@@ -85,8 +86,9 @@ impl Queue {
             // Some more than are wanted, since the filter may drop some; few for a page of one.
             let most = if filter.is_countable() { limit - items.len() } else { STEP };
             let stretch = self.stretch(filter, Way::NewestFirst, after.as_ref(), most).await?;
-            for seen in stretch.seen.iter().filter(|seen| filter.admits(seen)) {
-                let Some(letter) = seen.letter(self) else { continue };
+            for seen in &stretch.seen {
+                let Some((bearing, mut letter)) = filter.bearing(seen).zip(seen.letter(self)) else { continue };
+                letter.job.may_carry = bearing == Bearing::MayCarry;
                 items.push(letter);
                 if items.len() == limit {
                     let last = stretch.ended && stretch.seen.last().is_some_and(|last| last.id == seen.id);

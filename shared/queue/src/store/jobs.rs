@@ -79,6 +79,9 @@ pub struct JobView {
     pub trace: String,
     /// Size in Redis.
     pub bytes: usize,
+    /// In a listing by subject: whether the subject does not name the record key that was looked for, but the two ends of a
+    /// batch between which it lies. Else false.
+    pub may_carry: bool,
 }
 
 /// Which jobs to list. Empty = all that wait or run in any lane, of any kind.
@@ -90,7 +93,8 @@ pub struct JobFilter {
     pub state: Option<JobState>,
     /// Only this kind.
     pub kind: Option<String>,
-    /// Only subjects that contain this text, in any case.
+    /// Only subjects that contain this text, in any case; for a whole record key also batches that may carry it
+    /// ([`JobView::may_carry`]).
     pub subject: Option<String>,
     /// Only jobs whose last failure, or what put them off since, contains this text, in any case.
     pub error: Option<String>,
@@ -251,5 +255,6 @@ pub(crate) fn view(
         parent: envelope.parent.as_deref().map(JobId::parse).transpose()?,
         trace: envelope.trace,
         bytes: stored.len(),
+        may_carry: false,
     })
 }

@@ -17,6 +17,7 @@ use crate::{
     envelope::Envelope,
     history::History,
     shelf_record::read_fault,
+    subject::{Bearing, Sought},
     verb::{LOOK, answer},
 };
 
@@ -43,7 +44,8 @@ pub struct DeadFilter {
     /// Only this cause: [`crate::Cause::hash`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// Only subjects that contain this text, in any case.
+    /// Only subjects that contain this text, in any case. For a whole record key, looking shows batches that may carry it too
+    /// ([`JobView::may_carry`](crate::JobView::may_carry)); acting leaves them alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Only reasons that contain this text, in any case: message, code, field, operation or correlation id of the fault.
@@ -79,9 +81,14 @@ impl DeadFilter {
         (ms(self.since, "-inf"), ms(self.until, "+inf"))
     }
 
-    /// What the script cannot decide. Lane, kind and fault it has decided already.
+    /// Whether an action hits the letter: it names what is asked for.
     pub(crate) fn admits(&self, seen: &Seen) -> bool {
-        let subject = |text: &String| contains(seen.subject().as_deref(), text);
+        self.bearing(seen) == Some(Bearing::Named)
+    }
+
+    /// What the script cannot decide. Lane, kind and fault it has decided already.
+    pub(crate) fn bearing(&self, seen: &Seen) -> Option<Bearing> {
+        let subject = |text: &String| Sought::new(text).bearing(seen.subject().as_deref());
         let error = |text: &String| {
             let fault = read_fault(&seen.record);
             let words = [Some(&fault.message), fault.code.as_ref(), fault.field.as_ref(), Some(&fault.operation)];
@@ -89,9 +96,9 @@ impl DeadFilter {
             words.into_iter().chain([correlation]).flatten().any(|word| contains(Some(word), text))
         };
         let assignee = |name: &String| seen.assignee().as_ref() == Some(name);
-        self.subject.as_ref().is_none_or(subject)
-            && self.error.as_ref().is_none_or(error)
-            && self.assignee.as_ref().is_none_or(assignee)
+        let bearing = self.subject.as_ref().map_or(Some(Bearing::Named), subject)?;
+        let fits = self.error.as_ref().is_none_or(error) && self.assignee.as_ref().is_none_or(assignee);
+        fits.then_some(bearing)
     }
 }
 

@@ -20,6 +20,7 @@ mod search;
 mod stats;
 mod triage;
 pub(crate) mod turn;
+mod walk;
 
 pub use bulk::{Bulk, BulkId, BulkState, BulkVerb, NewBulk};
 pub use dead_letters::{Cause, DeadLetter, Replayed};
@@ -32,5 +33,6 @@ pub use neighbours::Neighbours;
 pub use pace::PaceMinute;
 pub use presence::WorkerPresence;
 pub use preview::Preview;
+pub use search::JobListing;
 pub use stats::QueueStats;
 pub use triage::{ASSIGNEE_CHARS, NOTE_CHARS, Triage, TriageKey};

@@ -10,7 +10,7 @@ use super::{
     jobs::instant,
     look::{DeadFilter, GIVE_MAX, Patience, Way},
 };
-use crate::{Queue, QueueError};
+use crate::{Queue, QueueError, subject::Bearing};
 
 const EXAMPLES: usize = 5;
 
@@ -23,6 +23,8 @@ pub struct Preview {
     pub complete: bool,
     /// Letters that were looked at and match: those that the sums below are of. Less than `letters` on a long shelf.
     pub counted: u64,
+    /// Letters of batches that may carry the record key that is asked for, seen on the way: an action leaves them alone.
+    pub may_carry: u64,
     /// Counted letters by lane.
     pub by_lane: BTreeMap<String, u64>,
     /// Counted letters by kind of job.
@@ -45,7 +47,15 @@ impl Queue {
         let mut after = None;
         'looking: loop {
             let stretch = self.stretch(filter, Way::NewestFirst, after.as_ref(), GIVE_MAX).await?;
-            for seen in stretch.seen.iter().filter(|seen| filter.admits(seen)) {
+            for seen in &stretch.seen {
+                match filter.bearing(seen) {
+                    Some(Bearing::Named) => {}
+                    Some(Bearing::MayCarry) => {
+                        preview.may_carry += 1;
+                        continue;
+                    }
+                    None => continue,
+                }
                 if preview.counted >= u64::try_from(most).unwrap_or(u64::MAX) {
                     break 'looking;
                 }

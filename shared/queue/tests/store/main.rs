@@ -11,6 +11,7 @@ mod inspection;
 mod lanes;
 mod looking;
 mod outcomes;
+mod paging;
 mod seed;
 mod shelf;
 mod stock_defects;

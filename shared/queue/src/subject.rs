@@ -1,0 +1,106 @@
+//! Looking for a record in the subjects of jobs.
+//!
+//! A batch names its first and its last record only: `EPIC06:VEND:402 … EPIC06:VEND:501 (100)`. Batches are cut from rows in
+//! the order of their numbers, with gaps where nothing changed: what lies between the two ends may be carried, or not.
+
+/// What a person looks for in subjects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    text: String,
+    /// Where the text is a whole record key: what stands before its number, and the number.
+    key: Option<(String, u64)>,
+}
+
+/// How a subject answers to what is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearing {
+    /// The text stands in it, in any case.
+    Named,
+    /// It names the two ends of a batch, and the record that is looked for lies between them.
+    MayCarry,
+}
+
+impl Sought {
+    /// A text, or a whole record key such as `EPIC06:VEND:450`, also without its company.
+    pub fn new(text: &str) -> Self {
+        let text = text.to_lowercase();
+        let key = numbered(&text).map(|(before, number)| (before.to_owned(), number));
+        Self { text, key }
+    }
+
+    /// Whether this subject is one of those; `None` = it is not.
+    pub fn bearing(&self, subject: Option<&str>) -> Option<Bearing> {
+        let subject = subject?.to_lowercase();
+        if subject.contains(&self.text) {
+            return Some(Bearing::Named);
+        }
+        let (kind, number) = self.key.as_ref()?;
+        let names = subject.rsplit_once(" (").map_or(subject.as_str(), |(names, _)| names);
+        let (first, last) = names.split_once(" … ")?;
+        let ((first_kind, first), (last_kind, last)) = (numbered(first)?, numbered(last)?);
+        let same_kind =
+            first_kind.strip_suffix(kind.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with(':'));
+        let between = (first.min(last)..=first.max(last)).contains(number);
+        (same_kind && first_kind == last_kind && between).then_some(Bearing::MayCarry)
+    }
+}
+
+/// `company:kind` or `kind`, and the number behind it: of persons the number of their firm, of invoices that of their vendor.
+fn numbered(key: &str) -> Option<(&str, u64)> {
+    let key = key.trim();
+    let colons: Vec<usize> = key.match_indices(':').map(|(at, _)| at).collect();
+    let at = *colons.get(1).or(colons.first())?;
+    let rest = key[at + 1..].split([':', '/']).next()?;
+    let is_number = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+    Some((&key[..at], rest.parse().ok().filter(|_| is_number && at > 0)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_may_carry_what_lies_between_its_ends() {
+        let batch = "EPIC06:VEND:402 … EPIC06:VEND:501 (100)";
+        for (text, bearing) in [
+            ("EPIC06:VEND:450", Some(Bearing::MayCarry)),
+            ("epic06:vend:450", Some(Bearing::MayCarry)),
+            ("VEND:450", Some(Bearing::MayCarry)),
+            ("EPIC06:VEND:402", Some(Bearing::Named)),
+            ("EPIC06:VEND:50", Some(Bearing::Named)),
+            ("vend", Some(Bearing::Named)),
+            ("EPIC06:VEND:502", None),
+            ("EPIC06:VEND:401", None),
+            ("EPIC06:VEND:45", None),
+            ("EPIC07:VEND:450", None),
+            ("EPIC06:CUST:450", None),
+            ("END:450", None),
+            ("450", None),
+            (":450", None),
+            ("EPIC06:VEND:", Some(Bearing::Named)),
+            ("EPIC06:VEND:+450", None),
+            ("EPIC06:VEND:99999999999999999999999", None),
+        ] {
+            assert_eq!(Sought::new(text).bearing(Some(batch)), bearing, "{text}");
+        }
+        assert_eq!(Sought::new("VEND:450").bearing(None), None);
+    }
+
+    #[test]
+    fn persons_and_invoices_lie_by_the_number_of_their_firm() {
+        let persons = "EPIC06:VENDCNT:12:MAIN:3 … EPIC06:VENDCNT:40:1 (80)";
+        assert_eq!(Sought::new("EPIC06:VENDCNT:17:2").bearing(Some(persons)), Some(Bearing::MayCarry));
+        assert_eq!(Sought::new("EPIC06:VENDCNT:41:2").bearing(Some(persons)), None);
+        assert_eq!(Sought::new("EPIC06:VEND:17").bearing(Some(persons)), None);
+        let invoices = "EPIC06:APINV:12/R-1 … EPIC06:APINV:40/R-9 (5)";
+        assert_eq!(Sought::new("EPIC06:APINV:17/X 4").bearing(Some(invoices)), Some(Bearing::MayCarry));
+    }
+
+    #[test]
+    fn what_is_no_batch_carries_only_what_it_names() {
+        for subject in ["EPIC06:VEND:402", "a … b (2)", "EPIC06:VEND:1 … EPIC06:CUST:900 (2)", " … ", "x: … y: (", ""]
+        {
+            assert_eq!(Sought::new("EPIC06:VEND:450").bearing(Some(subject)), None, "{subject}");
+        }
+    }
+}
