@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use mlc_model::JobId;
-use mlc_queue::{AttemptNote, JobFilter, JobState, JobView, Priority};
+use mlc_queue::{AttemptNote, JobFilter, JobState, JobView, Listing, Priority};
 use mlc_runtime::settings::duration;
 use serde_json::json;
 
@@ -44,7 +44,7 @@ struct List {
     /// Only this kind of job, such as push_record.
     #[arg(long)]
     kind: Option<String>,
-    /// Only subjects that contain this text, in any case.
+    /// Only subjects that contain this text, in any case; for a whole record key also batches that may carry it.
     #[arg(long)]
     subject: Option<String>,
     /// Only jobs whose last failure, or reason for waiting, contains this text, in any case.
@@ -143,7 +143,7 @@ async fn list(options: List, rooms: &Rooms, output: Output) -> Result<Exit, Fail
         priority: priority.map(Priority::from),
     };
     let filter = &filter;
-    let read = |page| async move { Ok(rooms.queue.jobs(filter, &page).await?) };
+    let read = |page| async move { Ok(Listing::from(rooms.queue.jobs(filter, &page).await?)) };
     let (jobs, more) = gather(limit, read).await?;
     output.json(&json!({ "items": jobs, "more": more }))?;
     if jobs.is_empty() {
@@ -158,7 +158,7 @@ async fn list(options: List, rooms: &Rooms, output: Output) -> Result<Exit, Fail
             self::state(job.state).to_owned(),
             job.lane.to_string(),
             job.kind.clone(),
-            or_dash(job.subject.as_deref()),
+            named(job),
             format!("{}/{}", job.attempts, job.max_attempts),
             instant(job.enqueued_at),
             or_dash(job.at.map(instant)),
@@ -274,6 +274,12 @@ pub(super) fn describe_attempts(failed: &[AttemptNote], output: Output) -> Resul
         .iter()
         .map(|note| [note.attempt.to_string(), instant(note.at), note.fault.kind.to_string(), note.fault.to_string()]);
     output.table(["ATTEMPT", "ENDED", "FAULT", "REASON"], rows.collect())
+}
+
+/// The subject, and whether it is a batch that does not name the record that was asked for.
+pub(super) fn named(job: &JobView) -> String {
+    let subject = or_dash(job.subject.as_deref());
+    if job.may_carry { format!("{subject} (may carry it)") } else { subject }
 }
 
 pub(super) fn state(state: JobState) -> &'static str {

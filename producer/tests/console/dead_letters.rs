@@ -371,3 +371,38 @@ async fn hostile_letters_show_and_do_nothing() {
     let back = [("ids", id.as_str()), ("back", "//evil.example/")];
     assert_eq!(site.post_form("/dead-letters/replay", &back).await.header("location"), "/dead-letters");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_may_carry_the_record_is_shown_and_told_of_but_not_hit() {
+    let site = Site::start().await;
+    let batch = "EPIC06:VEND:402 … EPIC06:VEND:501 (100)";
+    let failing = |subject: &str| Errand::failing("hubspot-main", subject, refusal("name", "no name"));
+    let ids = kill(&site.rooms, &[failing(batch), failing("EPIC06:VEND:450")]).await;
+
+    let list = site.get_json("/dead-letters/list?subject=EPIC06:VEND:450").await;
+    let mut found: Vec<(&str, bool)> = list["letters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|letter| (letter["subject"].as_str().unwrap(), letter["may_carry"].as_bool().unwrap()))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [(batch, true), ("EPIC06:VEND:450", false)]);
+    assert_eq!((&list["hits"]["letters"], &list["hits"]["may_carry"]), (&json!(1), &json!(1)));
+    for page in ["/dead-letters/list", "/dead-letters/discard-matching", "/dead-letters/replay-matching"] {
+        let page = site.page(&format!("{page}?subject=EPIC06:VEND:450")).await;
+        assert!(page.contains("Not hit: 1 letter of batches that may carry the record"), "{page}");
+    }
+    let none = site.page("/dead-letters/discard-matching?subject=EPIC06:VEND:451").await;
+    assert!(none.contains("there is nothing to do") && none.contains("Not hit: 1 letter"), "{none}");
+
+    let order = json!({ "verb": "discard", "subject": "EPIC06:VEND:450", "reason": "entered twice" });
+    let answer = site.post_json("/bulk", &order).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let queue = site.rooms.queue.clone();
+    while queue.dead_letter(&ids[1]).await.unwrap().is_some() {
+        queue.advance_bulks().await.unwrap();
+    }
+    let left = queue.dead_letter(&ids[0]).await.unwrap().unwrap();
+    assert_eq!(left.job.subject.as_deref(), Some(batch), "the batch is left alone");
+}

@@ -178,3 +178,41 @@ async fn hostile_texts_show_and_do_nothing() {
     let page = site.page("/jobs?subject=%3Cscript%3E%22+onload%3D%22x&trace=%22%3E%3Cimg%3E").await;
     assert!(!page.contains("<script>\"") && !page.contains("\" onload=\"") && !page.contains("<img>"), "{page}");
 }
+
+#[tokio::test]
+async fn a_search_for_a_record_shows_the_batches_that_may_carry_it() {
+    let site = Site::start().await;
+    let batch = |first: u32, last: u32| format!("EPIC06:VEND:{first} … EPIC06:VEND:{last} (100)");
+    let subjects_of = [batch(302, 401), batch(402, 501), "EPIC06:VEND:450".to_owned(), "EPIC06:VEND:4500".to_owned()];
+    let orders: Vec<_> = subjects_of.iter().map(|subject| Errand::to("hubspot-main", subject).order()).collect();
+    enqueue(&site.rooms, &orders).await;
+
+    let list = site.get_json("/jobs?subject=epic06:vend:450").await;
+    assert_eq!(subjects(&list["jobs"]), [&subjects_of[1], &subjects_of[2], &subjects_of[3]]);
+    let may: Vec<bool> =
+        list["jobs"].as_array().unwrap().iter().map(|job| job["may_carry"].as_bool().unwrap()).collect();
+    assert_eq!(may, [true, false, false]);
+    assert_eq!(list["moved"], false);
+    let page = site.page("/jobs?subject=EPIC06:VEND:450").await;
+    assert_eq!(page.matches("may carry it").count(), 1, "{page}");
+    let unasked = site.page("/jobs").await;
+    assert!(!unasked.contains("may carry it"), "{unasked}");
+}
+
+#[tokio::test]
+async fn a_page_that_ended_at_a_job_that_has_started_since_says_that_the_list_moved() {
+    let site = Site::start().await;
+    let orders: Vec<_> = (0..9).map(|n| Errand::to("hubspot-main", &format!("R:{n}")).order()).collect();
+    enqueue(&site.rooms, &orders).await;
+    let first = site.get_json("/jobs?state=ready&limit=3").await;
+    assert_eq!((&first["moved"], subjects(&first["jobs"]).len()), (&Value::Bool(false), 3));
+    work(&site.rooms, async || site.rooms.queue.lanes().await.unwrap().iter().all(|lane| lane.ready == 0)).await;
+    let orders: Vec<_> = (9..12).map(|n| Errand::to("hubspot-main", &format!("R:{n}")).order()).collect();
+    enqueue(&site.rooms, &orders).await;
+
+    let after = first["next"].as_str().unwrap();
+    let second = site.get_json(&format!("/jobs?state=ready&limit=3&after={after}")).await;
+    assert_eq!((&second["moved"], subjects(&second["jobs"])), (&Value::Bool(true), vec!["R:9", "R:10", "R:11"]));
+    let page = site.page(&format!("/jobs?state=ready&limit=3&after={after}")).await;
+    assert!(page.contains("some rows may be shown twice"), "{page}");
+}

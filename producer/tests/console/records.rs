@@ -6,7 +6,10 @@ use mlc_model::{Fingerprint, FlowId, JobId, RecordKey, TargetId, Version, Window
 use mlc_queue::{JobFilter, Lane, Page};
 use serde_json::{Value, json};
 
-use crate::site::Site;
+use crate::{
+    errands::{Errand, enqueue, kill, refusal},
+    site::Site,
+};
 
 const VENDORS: &str = "epicor_to_hubspot::vendors";
 const KEY: &str = "EPIC06:VEND:118";
@@ -208,4 +211,23 @@ async fn what_cannot_be_read_by_itself_is_refused_and_leaves_nothing() {
     assert_eq!(site.get("/records/epicor_to_hubspot::vendors/EPIC06:VEND:999").await.status, 404);
     assert!(site.actions().await.is_empty());
     assert!(site.rooms.queue.jobs(&JobFilter::default(), &Page::default()).await.unwrap().items.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_shows_the_batches_that_may_carry_it() {
+    let site = Site::start().await;
+    deliver(&site, 1).await;
+    let batch = |first: u32, last: u32| format!("EPIC06:VEND:{first} … EPIC06:VEND:{last} (100)");
+    let dead = Errand::failing("hubspot-main", &batch(100, 199), refusal("name", "no name"));
+    let letter = kill(&site.rooms, &[dead]).await.remove(0);
+    let waiting = [batch(101, 200), batch(201, 300), "EPIC06:VEND:1180".to_owned()];
+    let orders: Vec<_> = waiting.iter().map(|subject| Errand::to("hubspot-main", subject).order()).collect();
+    let jobs = enqueue(&site.rooms, &orders).await;
+
+    let work = &site.get_json(PATH).await["work"];
+    let row = |row: &Value| (row["id"].as_str().unwrap().to_owned(), row["may_carry"].as_bool().unwrap());
+    assert_eq!(work["jobs"].as_array().unwrap().iter().map(row).collect::<Vec<_>>(), [(jobs[0].to_string(), true)]);
+    assert_eq!(work["letters"].as_array().unwrap().iter().map(row).collect::<Vec<_>>(), [(letter.to_string(), true)]);
+    let page = site.page(PATH).await;
+    assert_eq!(page.matches("may carry it").count(), 2, "{page}");
 }

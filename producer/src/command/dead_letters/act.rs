@@ -14,6 +14,9 @@ use crate::{
     output::{Output, note},
 };
 
+/// Hits looked for before an operation by subject starts; the looking ends after some 60 ms anyway.
+const PREVIEW_LOOKS: usize = 20_000;
+
 /// How an operation on many is to go.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Manner {
@@ -79,7 +82,15 @@ async fn many(
     rooms: &Rooms,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let preview = rooms.queue.preview(&filter, 1).await?;
+    // To tell of batches that are left alone it must look past the first hit.
+    let looks = if filter.subject.is_some() { PREVIEW_LOOKS } else { 1 };
+    let preview = rooms.queue.preview(&filter, looks).await?;
+    if preview.may_carry > 0 && !output.is_json() {
+        let batches = letters(usize::try_from(preview.may_carry).unwrap_or(usize::MAX));
+        note(format!(
+            "Left alone: {batches} of batches that may carry the record; they name their first and last one only."
+        ));
+    }
     if preview.complete && preview.letters == 0 {
         return Err(nothing_matches());
     }

@@ -26,7 +26,8 @@ pub(crate) struct Filter {
     /// Only this cause, as `groups` names it.
     #[arg(long)]
     cause: Option<String>,
-    /// Only subjects that contain this text, in any case.
+    /// Only subjects that contain this text, in any case. For a whole record key, `list` shows batches that may carry it too;
+    /// replay and discard leave them alone.
     #[arg(long)]
     subject: Option<String>,
     /// Only reasons that contain this text, in any case.

@@ -96,7 +96,7 @@ async fn list(filter: Filter, limit: usize, rooms: &Rooms, output: Output) -> Re
             letter.job.id.to_string(),
             instant(letter.died_at),
             letter.job.lane.to_string(),
-            or_dash(letter.job.subject.as_deref()),
+            jobs::named(&letter.job),
             letter.fault.kind.to_string(),
             letter.cause.clone(),
             letter.fault.message.clone(),

@@ -29,6 +29,9 @@ pub(crate) struct Letter {
     pub(crate) kind: String,
     /// Record key, window or flow.
     pub(crate) subject: Option<String>,
+    /// In a list that was asked for a whole record key: a batch between whose two ends the record lies. It may carry it; an
+    /// action on all that match leaves it alone.
+    pub(crate) may_carry: bool,
     /// Why it was given up.
     pub(crate) fault: FaultSeen,
     /// When.
@@ -53,6 +56,7 @@ impl Letter {
             lane: letter.job.lane.to_string(),
             kind: letter.job.kind.clone(),
             subject: letter.job.subject.clone(),
+            may_carry: letter.job.may_carry,
             fault: FaultSeen::seen_by(&letter.fault, viewer),
             died_at: letter.died_at,
             cause: letter.cause.clone(),
@@ -118,6 +122,8 @@ pub(crate) struct Hits {
     pub(crate) complete: bool,
     /// Letters that the shares below are of: the newest ones, where looking at all would take too long.
     pub(crate) counted: u64,
+    /// Letters of batches that may carry the record key that was asked for, seen on the way: an action leaves them alone.
+    pub(crate) may_carry: u64,
     /// How many of them, by connection.
     pub(crate) by_lane: Vec<Share>,
     /// How many of them, by kind of job.
@@ -147,6 +153,7 @@ impl Hits {
             letters: preview.letters,
             complete: preview.complete,
             counted: preview.counted,
+            may_carry: preview.may_carry,
             by_lane: preview.by_lane.into_iter().map(share).collect(),
             by_kind: preview.by_kind.into_iter().map(share).collect(),
             oldest: preview.oldest,
@@ -157,21 +164,23 @@ impl Hits {
 
     /// Of what a page of the list found; `complete` when that is all.
     pub(crate) fn of_page(found: &[DeadLetter], complete: bool, viewer: &Viewer) -> Self {
+        let (may_carry, hit): (Vec<_>, Vec<_>) = found.iter().partition(|letter| letter.job.may_carry);
         let (mut by_lane, mut by_kind) = (BTreeMap::new(), BTreeMap::new());
-        for letter in found {
+        for letter in &hit {
             *by_lane.entry(letter.job.lane.to_string()).or_default() += 1;
             *by_kind.entry(letter.job.kind.clone()).or_default() += 1;
         }
         let preview = Preview {
-            letters: found.len() as u64,
+            letters: hit.len() as u64,
             complete,
-            counted: found.len() as u64,
+            counted: hit.len() as u64,
+            may_carry: may_carry.len() as u64,
             by_lane,
             by_kind,
             // The newest stands first.
-            oldest: found.last().map(|letter| letter.died_at),
-            newest: found.first().map(|letter| letter.died_at),
-            examples: found.iter().take(EXAMPLES).cloned().collect(),
+            oldest: hit.last().map(|letter| letter.died_at),
+            newest: hit.first().map(|letter| letter.died_at),
+            examples: hit.into_iter().take(EXAMPLES).cloned().collect(),
         };
         Self::seen_by(preview, viewer)
     }
@@ -180,6 +189,18 @@ impl Hits {
     pub(crate) fn words(&self) -> String {
         let about = if self.complete { "" } else { "at least " };
         format!("{about}{}", letters(self.letters))
+    }
+
+    /// What is not hit although it may be meant.
+    pub(crate) fn left_alone(&self) -> Markup {
+        html! {
+            @if self.may_carry > 0 {
+                p .message .warn {
+                    "Not hit: " (letters(self.may_carry)) " of batches that may carry the record. A batch names its first and last \
+                     record only: open it to see, and act on it by itself."
+                }
+            }
+        }
     }
 
     /// The preview on a page.

@@ -40,7 +40,8 @@ pub(crate) struct Which {
     pub(crate) kind: Option<String>,
     /// Only this kind of fault: `transient`, `limited`, `unauthorized`, `rejected`, `uncertain` or `defect`.
     pub(crate) fault: Option<String>,
-    /// Only subjects (record key, window, flow) that contain this text, in any case.
+    /// Only subjects (record key, window, flow) that contain this text, in any case. For a whole record key the list shows
+    /// batches that may carry it too; an action leaves them alone.
     pub(crate) subject: Option<String>,
     /// Only reasons that contain this text, in any case.
     pub(crate) error: Option<String>,

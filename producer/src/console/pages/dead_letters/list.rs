@@ -17,6 +17,7 @@ use crate::console::{
     components::{badge, empty, next_page, table, text, time},
     error::ConsoleError,
     forms::{address, cursor_error, page_limit},
+    pages::jobs::dto::may_carry,
     reply::View,
     route::Route,
 };
@@ -86,12 +87,13 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
 
 fn all_that_match(hits: &Hits, which: &Which, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
     if hits.letters == 0 && hits.complete {
-        return html! {};
+        return hits.left_alone();
     }
     let query = which.query();
     html! {
         section aria-labelledby="matching" {
             h2 #matching { "All that match: " (hits.words()) }
+            (hits.left_alone())
             details .confirm {
                 summary { "What an action on all of them hits" }
                 (hits.show(now))
@@ -138,7 +140,7 @@ pub(super) fn rows(letters: &[Letter], choose: bool, now: DateTime<Utc>) -> Mark
                         }
                     }
                 }
-                th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(name)) } }
+                th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(name)) } (may_carry(letter.may_carry)) }
                 td { (badge("bad", letter.fault.kind)) }
                 td .long { (text(&letter.fault.message)) br; (letter.fault.details()) }
                 td .tight { (text(&letter.lane)) }

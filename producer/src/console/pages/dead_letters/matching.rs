@@ -66,6 +66,7 @@ async fn show(call: Call, verb: &'static str) -> Result<View, ConsoleError> {
         html! {
             h1 { (title) }
             p { "Which: " strong { (text(&value.filter)) } ". Letters that die from now on are not touched." }
+            (value.hits.left_alone())
             @if value.hits.letters == 0 && value.hits.complete { (empty("No letter matches: there is nothing to do.")) }
             @else { (value.hits.show(now)) (form(value, &which)) }
             p { a href=(address("/dead-letters/list", &Which { until: None, ..which.clone() }.query())) { "Back to the letters, change nothing" } }

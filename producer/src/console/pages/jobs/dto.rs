@@ -55,6 +55,8 @@ pub(crate) struct Job {
     pub(crate) trace: String,
     /// Size in Redis, in bytes.
     pub(crate) bytes: u64,
+    /// In a list that was asked for a whole record key: a batch between whose two ends the record lies. It may carry it.
+    pub(crate) may_carry: bool,
 }
 
 impl Job {
@@ -80,6 +82,7 @@ impl Job {
             parent: job.parent.as_ref().map(ToString::to_string),
             trace: job.trace.clone(),
             bytes: job.bytes as u64,
+            may_carry: job.may_carry,
         }
     }
 }
@@ -184,6 +187,11 @@ pub(crate) fn state(state: JobState) -> &'static str {
         JobState::Running => "running",
         JobState::Dead => "dead",
     }
+}
+
+/// Behind the subject of a batch that does not name the record that was asked for.
+pub(crate) fn may_carry(may_carry: bool) -> Markup {
+    html! { @if may_carry { " " (badge("plain", "may carry it")) } }
 }
 
 /// The state as a coloured word.

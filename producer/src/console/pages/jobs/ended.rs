@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use mlc_model::JobId;
-use mlc_queue::{Ended, EndedJob, Lane, Listing, Page};
+use mlc_queue::{Bearing, Ended, EndedJob, Lane, Listing, Page, Sought};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::dto::state_badge;
+use super::dto::{may_carry, state_badge};
 use crate::console::{
     call::Call,
     components::{self, number, or_dash, text, time},
@@ -32,14 +32,13 @@ pub(crate) struct EndedFilter {
 }
 
 impl EndedFilter {
-    fn matches(&self, job: &EndedJob) -> bool {
-        let contains = |text: &String| {
-            job.subject.as_ref().is_some_and(|subject| subject.to_lowercase().contains(&text.to_lowercase()))
-        };
-        self.lane.as_ref().is_none_or(|lane| *lane == job.lane)
+    fn row(&self, job: EndedJob) -> Option<EndedRow> {
+        let sought = |text: &String| Sought::new(text).bearing(job.subject.as_deref());
+        let bearing = self.subject.as_ref().map_or(Some(Bearing::Named), sought)?;
+        let fits = self.lane.as_ref().is_none_or(|lane| *lane == job.lane)
             && self.kind.as_ref().is_none_or(|kind| *kind == job.kind)
-            && self.subject.as_ref().is_none_or(contains)
-            && self.trace.as_ref().is_none_or(|trace| *trace == job.trace)
+            && self.trace.as_ref().is_none_or(|trace| *trace == job.trace);
+        fits.then(|| EndedRow { may_carry: bearing == Bearing::MayCarry, ..EndedRow::from(job) })
     }
 
     fn is_empty(&self) -> bool {
@@ -73,6 +72,8 @@ pub(crate) struct EndedRow {
     pub(crate) parent: Option<String>,
     /// The first job of its chain.
     pub(crate) trace: String,
+    /// In a list that was asked for a whole record key: a batch between whose two ends the record lies. It may have carried it.
+    may_carry: bool,
 }
 
 impl From<EndedJob> for EndedRow {
@@ -93,6 +94,7 @@ impl From<EndedJob> for EndedRow {
             ended_at: job.ended_at,
             parent: job.parent.map(|id| id.to_string()),
             trace: job.trace,
+            may_carry: false,
         }
     }
 }
@@ -106,7 +108,7 @@ pub(crate) async fn read(call: &Call, filter: &EndedFilter, page: &Page) -> Resu
         let step = Page { after: after.take(), limit };
         let found = call.rooms.queue.ended(&step).await.map_err(cursor_error)?;
         after = found.next;
-        items.extend(found.items.into_iter().filter(|job| filter.matches(job)).map(EndedRow::from));
+        items.extend(found.items.into_iter().filter_map(|job| filter.row(job)));
         if after.is_none() || items.len() >= page.limit {
             break;
         }
@@ -148,7 +150,10 @@ pub(crate) fn table(jobs: &[EndedRow], now: DateTime<Utc>) -> Markup {
     let rows = html! {
         @for job in jobs {
             tr {
-                th scope="row" { a href={ "/jobs/" (job.id) } { (text(job.subject.as_deref().unwrap_or(&job.id))) } }
+                th scope="row" {
+                    a href={ "/jobs/" (job.id) } { (text(job.subject.as_deref().unwrap_or(&job.id))) }
+                    (may_carry(job.may_carry))
+                }
                 td { (state_badge(job.outcome)) }
                 td .tight { (or_dash(Some(&job.lane))) }
                 td .tight { (text(&job.kind)) }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    dto::{Job, state_badge, words_may_be_searched},
+    dto::{Job, may_carry, state_badge, words_may_be_searched},
     ended::{self, EndedRow},
 };
 use crate::console::{
@@ -31,7 +31,8 @@ pub(crate) struct JobsQuery {
     priority: Option<String>,
     /// Only this kind of job, such as `push_record`.
     kind: Option<String>,
-    /// Only subjects (record key, window, flow) that contain this text, in any case.
+    /// Only subjects (record key, window, flow) that contain this text, in any case; for a whole record key also batches that
+    /// may carry it.
     subject: Option<String>,
     /// Only jobs whose last fault contains this text, in any case. Not for `ended`: it is not kept of those.
     error: Option<String>,
@@ -54,6 +55,8 @@ pub(crate) struct Jobs {
     ended: Vec<EndedRow>,
     /// Hand it back as `after` for what follows; null at the end.
     next: Option<String>,
+    /// The page before ended at a job that was not found again: some of these may have stood on a page before.
+    moved: bool,
     /// Only part was looked at, because looking is bounded: there may be matches behind `next`.
     looked_at_part: bool,
 }
@@ -97,6 +100,7 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         jobs: Vec::new(),
         ended: Vec::new(),
         next: None,
+        moved: false,
         looked_at_part: false,
     };
     if query.wants_ended() {
@@ -106,7 +110,8 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         words_may_be_searched(query.error.as_deref(), &call.viewer)?;
         let filter = query.filter(lane)?;
         let found = call.rooms.queue.jobs(&filter, &page).await.map_err(cursor_error)?;
-        (jobs.jobs, jobs.next) = (found.items.iter().map(|job| Job::seen_by(job, &call.viewer)).collect(), found.next);
+        jobs.jobs = found.items.iter().map(|job| Job::seen_by(job, &call.viewer)).collect();
+        (jobs.next, jobs.moved) = (found.next, found.moved);
     }
     jobs.looked_at_part = jobs.next.is_some() && jobs.jobs.len() + jobs.ended.len() < limit;
     let filters = Filters { raw: call.raw_query().to_owned(), lanes: names(&call, &statuses), query };
@@ -203,6 +208,9 @@ fn page_of(jobs: &Jobs, filters: &Filters, now: chrono::DateTime<chrono::Utc>) -
                 @if jobs.jobs.is_empty() && jobs.next.is_none() { (empty(nothing)) }
                 @if !jobs.jobs.is_empty() { (rows(&jobs.jobs, now)) }
             }
+            @if jobs.moved {
+                p .message .warn { "The list moved: some rows may be shown twice." }
+            }
             @if jobs.looked_at_part {
                 p .message .warn { "Only part of the jobs was looked at: go on with Next to look at more." }
             }
@@ -266,7 +274,10 @@ fn rows(jobs: &[Job], now: chrono::DateTime<chrono::Utc>) -> Markup {
     let rows = html! {
         @for job in jobs {
             tr {
-                th scope="row" { a href={ "/jobs/" (job.id) } { (text(job.subject.as_deref().unwrap_or(&job.id))) } }
+                th scope="row" {
+                    a href={ "/jobs/" (job.id) } { (text(job.subject.as_deref().unwrap_or(&job.id))) }
+                    (may_carry(job.may_carry))
+                }
                 td { (state_badge(job.state)) }
                 td .tight { (text(&job.lane)) }
                 td .tight { (text(&job.kind)) }

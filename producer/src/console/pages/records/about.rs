@@ -14,7 +14,8 @@ use crate::console::{
 /// Most jobs and letters that are looked through for one record.
 const MOST: usize = 50;
 
-/// Jobs that wait or run for a record, and its dead letters. Batches count by their first and last record only.
+/// Jobs that wait or run for a record, and its dead letters. A batch names its first and last record only: where the
+/// record lies between them, the batch may carry it, or not.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Work {
     /// What jobs of this record are called, to look for more of them.
@@ -40,6 +41,8 @@ pub(super) struct JobRow {
     pub(super) kind: String,
     /// Its lane.
     pub(super) lane: String,
+    /// A batch between whose two ends the record lies: it may carry it.
+    pub(super) may_carry: bool,
     /// Why it waits; `null` when it does not, or was ordered for later.
     pub(super) why: Option<String>,
     /// When it was accepted.
@@ -53,6 +56,8 @@ pub(super) struct LetterRow {
     pub(super) id: String,
     /// Kind of work.
     pub(super) kind: String,
+    /// A batch between whose two ends the record lies: it may carry it.
+    pub(super) may_carry: bool,
     /// Kind of fault.
     pub(super) fault: String,
     /// Why it was given up.
@@ -70,7 +75,8 @@ impl Work {
         let page = Page { after: None, limit: MOST };
         let (jobs, letters) = tokio::join!(queue.jobs(&jobs, &page), queue.dead_letters(&letters, &page));
         let (jobs, letters) = (jobs?, letters?);
-        let is_its = |job: &JobView| job.subject.as_deref().is_some_and(|found| is_about(found, &subject));
+        let is_its =
+            |job: &JobView| job.may_carry || job.subject.as_deref().is_some_and(|found| is_about(found, &subject));
         Ok(Self {
             all_jobs: jobs.next.is_none(),
             all_letters: letters.next.is_none(),
@@ -99,6 +105,7 @@ impl JobRow {
             state: state.to_owned(),
             kind: job.kind.clone(),
             lane: job.lane.to_string(),
+            may_carry: job.may_carry,
             why: why_for(job, viewer),
             enqueued_at: job.enqueued_at,
         }
@@ -110,6 +117,7 @@ impl LetterRow {
         Self {
             id: letter.job.id.to_string(),
             kind: letter.job.kind.clone(),
+            may_carry: letter.job.may_carry,
             fault: letter.fault.kind.as_str().to_owned(),
             message: message_for(&letter.fault, viewer),
             died_at: letter.died_at,

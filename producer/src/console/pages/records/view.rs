@@ -13,6 +13,7 @@ use super::{
 use crate::console::{
     call::Viewer,
     components::{self, badge, empty, facts, next_page, or_dash, record_path, segment, table, text, time},
+    pages::jobs::dto::may_carry,
 };
 
 pub(super) fn page(page: &RecordPage, viewer: &Viewer, now: DateTime<Utc>) -> Markup {
@@ -163,12 +164,12 @@ fn work(page: &RecordPage, now: DateTime<Utc>) -> Markup {
     let query = serde_html_form::to_string([("subject", work.subject.as_str())]).unwrap_or_default();
     html! {
         h2 { "Jobs" }
-        @if work.jobs.is_empty() { (empty("No job waits or runs for it by name.")) }
+        @if work.jobs.is_empty() { (empty("No job waits or runs for it.")) }
         @else {
             (table("Jobs", &["Job", "State", "Kind", "Connection", "Since", "Why it waits"], html! {
                 @for job in &work.jobs {
                     tr {
-                        th scope="row" { a href={ "/jobs/" (segment(&job.id)) } { (text(&job.id)) } }
+                        th scope="row" { a href={ "/jobs/" (segment(&job.id)) } { (text(&job.id)) } (may_carry(job.may_carry)) }
                         td { (badge("busy", &job.state)) }
                         td .tight { (text(&job.kind)) }
                         td .tight { (text(&job.lane)) }
@@ -180,12 +181,12 @@ fn work(page: &RecordPage, now: DateTime<Utc>) -> Markup {
         }
         @if !work.all_jobs { p { a href={ "/jobs?" (query) } { "There are too many jobs to look at all of them here: look among jobs" } } }
         h2 { "Dead letters" }
-        @if work.letters.is_empty() { (empty("No dead letter is about it by name.")) }
+        @if work.letters.is_empty() { (empty("No dead letter is about it.")) }
         @else {
             (table("Dead letters", &["Letter", "Fault", "Kind", "Died", "Reason"], html! {
                 @for letter in &work.letters {
                     tr {
-                        th scope="row" { a href={ "/dead-letters/" (segment(&letter.id)) } { (text(&letter.id)) } }
+                        th scope="row" { a href={ "/dead-letters/" (segment(&letter.id)) } { (text(&letter.id)) } (may_carry(letter.may_carry)) }
                         td { (badge("bad", &letter.fault)) }
                         td .tight { (text(&letter.kind)) }
                         td { (time(letter.died_at, now)) }
