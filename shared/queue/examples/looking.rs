@@ -175,7 +175,12 @@ async fn ask_everything(redis: &mut MultiplexedConnection, queue: &Queue, rounds
     }
     let searches = [
         ("jobs", all(), None),
-        ("jobs, far down", all(), Some("ready,1,lane-42:3000")),
+        ("jobs, far down, place lost", all(), Some("ready,1,lane-42:3000:0:0:gone")),
+        ("jobs, 140,000 down, place lost", all(), Some("ready,1,lane-0:140000:0:0:gone")),
+        ("jobs, 400,000 down, place lost", all(), Some("ready,1,lane-0:400000:0:0:gone")),
+        ("jobs, running", JobFilter { state: Some(JobState::Running), ..all() }, None),
+        ("jobs, delayed, far down", all(), Some("delayed:9007199254740000:n")),
+        ("jobs by record key", JobFilter { subject: text("EPIC06:VEND:4500001"), ..all() }, None),
         ("jobs of a lane, ready", JobFilter { lane: Some(lane.clone()), state: Some(JobState::Ready), ..all() }, None),
         ("jobs of a lane, any state", JobFilter { lane: Some(lane.clone()), ..all() }, None),
         ("jobs, delayed", JobFilter { state: Some(JobState::Delayed), ..all() }, None),
