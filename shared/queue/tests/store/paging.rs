@@ -275,3 +275,31 @@ async fn a_cursor_that_nobody_gave_out_is_refused_or_ends_the_list() {
         yard.house.queue.jobs(&JobFilter::default(), &page).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_far_down_a_long_list_is_found_again_or_its_bound_is_gone_on_from() {
+    let mut yard = Yard::open(1).await;
+    for piece in 0..32 {
+        // Ids without jobs: they stand in the way like all others.
+        let ids: Vec<String> = (0..5000).map(|n| format!("gone{}", 5000 * piece + n)).collect();
+        let () = yard.run("RPUSH", "ready:a:1", &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+    yard.enqueue("a", Priority::Normal, 3).await;
+    let all: Vec<String> = yard.lists.keys().cloned().collect();
+    let filter = JobFilter { lane: Some(lane("a")), ..JobFilter::default() };
+    let mut after = None;
+    loop {
+        let listing = yard.page(&filter, after, 1).await;
+        after = listing.next;
+        if !listing.items.is_empty() {
+            assert_eq!(ids(&listing.items), all[..1]);
+            break;
+        }
+    }
+    for (claimed, rest, moved) in [(500, &all[1..], false), (30_000, &all[..], true)] {
+        let _: Vec<String> = yard.run("LPOP", "ready:a:1", &[&claimed.to_string()]).await;
+        let () = yard.run("INCRBY", "token", &[&claimed.to_string()]).await;
+        let listing = yard.page(&filter, after.clone(), 5).await;
+        assert_eq!((ids(&listing.items).as_slice(), listing.moved), (rest, moved), "{claimed} were claimed");
+    }
+}
