@@ -12,9 +12,10 @@ use chrono::{DateTime, Utc};
 use mlc_flow::{PullCompany, PullStep};
 use mlc_model::{ConnectionId, Fault, FlowId, RecordKey};
 use mlc_producer::Rooms;
-use mlc_queue::{Order, Outcome, Registry, Workers, WorkersConfig};
+use mlc_queue::{Job, Lane, Order, Outcome, Registry, Workers, WorkersConfig};
 use mlc_runtime::{metrics::Metrics, readiness::Readiness, shutdown::Shutdown};
 use private_redis::{PrivateRedis, assert_fails, stderr, stdout};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// An order to pull company `n`, that has no name.
@@ -39,18 +40,41 @@ async fn dead(rooms: &Rooms, n: i64) -> Vec<String> {
         let reason = format!("company {} lacks it", job.company_id);
         Outcome::Failed(Fault::rejected_field("company_to_vendor", field, reason))
     });
+    work_until_dead(rooms, registry, n as u64).await;
+    orders.iter().map(|order| order.id().to_string()).collect()
+}
+
+async fn work_until_dead(rooms: &Rooms, registry: Registry, n: u64) {
     let stop = Shutdown::new();
     let config = WorkersConfig { name: "w".to_owned(), concurrency: 1, shutdown_deadline: Duration::from_secs(5) };
     let (waiting, queue) = (stop.waiting(), rooms.queue.clone());
     let worker = tokio::spawn(Workers::run(queue, registry, config, waiting, Metrics::new(), Readiness::default()));
     let started = Instant::now();
-    while rooms.queue.lanes().await.unwrap().iter().map(|lane| lane.dead).sum::<u64>() < n as u64 {
+    while rooms.queue.lanes().await.unwrap().iter().map(|lane| lane.dead).sum::<u64>() < n {
         assert!(started.elapsed() < Duration::from_secs(20), "they do not die");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stop.trigger();
     worker.await.unwrap().unwrap();
-    orders.iter().map(|order| order.id().to_string()).collect()
+}
+
+/// A job of some records, called by the first and the last one.
+#[derive(Serialize, Deserialize)]
+struct Batch {
+    subject: String,
+}
+
+impl Job for Batch {
+    const KIND: &'static str = "batch";
+    const TIMEOUT: Duration = Duration::from_secs(20);
+
+    fn lane(&self) -> Lane {
+        Lane::parse("hubspot-main").unwrap()
+    }
+
+    fn subject(&self) -> Option<String> {
+        Some(self.subject.clone())
+    }
 }
 
 async fn actions(rooms: &Rooms) -> Vec<String> {
@@ -236,4 +260,35 @@ async fn an_edit_that_is_stopped_leaves_no_draft() {
     }
     let told = redis.json(0, &["audit", "people", "--what", "edit"]);
     assert_eq!(told["items"].as_array().map(Vec::len), Some(0), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_may_carry_the_record_is_listed_and_marked_but_nothing_is_done_to_it() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let key = ["--subject", "EPIC06:VEND:450"];
+    let batch = "EPIC06:VEND:402 … EPIC06:VEND:501 (100)";
+    let orders = [batch, "EPIC06:VEND:450"].map(|subject| Order::of(&Batch { subject: subject.to_owned() }).unwrap());
+    rooms.queue.enqueue(&orders).await.unwrap();
+    let marks = |list: &Value| {
+        let jobs = list["items"].as_array().unwrap().iter().map(|item| item.get("job").unwrap_or(item).clone());
+        let mut marks: Vec<_> = jobs.map(|job| (job["id"].clone(), job["may_carry"].clone())).collect();
+        marks.sort_by_key(|(id, _)| id.to_string());
+        marks
+    };
+    let expected = [(json!(orders[0].id()), json!(true)), (json!(orders[1].id()), json!(false))];
+    assert_eq!(marks(&redis.json(0, &[&["jobs"][..], &key].concat())), expected);
+    let shown = stdout(&redis.run(&[&["jobs"][..], &key].concat()));
+    assert_eq!(shown.matches("(may carry it)").count(), 1, "{shown}");
+
+    let registry = Registry::new().on::<Batch, _, _>(|_, _| async move {
+        Outcome::Failed(Fault::rejected_field("vendor_to_company", "name", "it has no name"))
+    });
+    work_until_dead(&rooms, registry, 2).await;
+    assert_eq!(marks(&redis.json(0, &[&["dead-letters", "list"][..], &key].concat())), expected);
+    let done = redis.run(&[&["dead-letters", "discard", "--reason", "entered twice"][..], &key].concat());
+    assert!(done.status.success(), "{}", stderr(&done));
+    assert!(stderr(&done).contains("Left alone: 1 letter of batches that may carry the record"), "{}", stderr(&done));
+    let left = redis.json(0, &["dead-letters", "list"]);
+    assert_eq!(marks(&left), [(json!(orders[0].id()), json!(false))], "the batch still stands there");
 }
