@@ -258,7 +258,7 @@ async fn an_edit_that_is_stopped_leaves_no_draft() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{signal}");
         assert_eq!(drafts(), [""; 0].map(std::path::PathBuf::from), "{signal}");
     }
-    let told = redis.json(0, &["audit", "people", "--what", "edit"]);
+    let told = redis.json(3, &["audit", "people", "--what", "edit"]);
     assert_eq!(told["items"].as_array().map(Vec::len), Some(0), "{told}");
 }
 
