@@ -13,7 +13,7 @@ use crate::{
         call::Call,
         error::ConsoleError,
         forms::{choice, text_field},
-        pages::jobs::dto::words_may_be_searched,
+        pages::jobs::dto::{may_read_words, words_may_be_searched},
     },
 };
 
@@ -167,7 +167,7 @@ pub(crate) fn form(which: &Which, call: &FormContext) -> Markup {
             (choice("Kind", "kind", "any", mlc_flow::JOB_KINDS, which.kind.as_deref()))
             (choice("Fault", "fault", "any", FAULTS.map(FaultKind::as_str), which.fault.as_deref()))
             (text_field("Record or subject", "subject", which.subject.as_deref()))
-            (text_field("Reason", "error", which.error.as_deref()))
+            @if call.words { (text_field("Reason", "error", which.error.as_deref())) }
             (text_field("Cause", "cause", which.cause.as_deref()))
             (text_field("Looked after by", "assignee", which.assignee.as_deref()))
             (text_field("At least so old (2h, 3d)", "older_than", which.older_than.as_deref()))
@@ -181,12 +181,15 @@ pub(crate) fn form(which: &Which, call: &FormContext) -> Markup {
 #[derive(Debug, Clone)]
 pub(crate) struct FormContext {
     lanes: Vec<String>,
+    /// Whether reasons may be searched.
+    words: bool,
 }
 
 impl FormContext {
     /// The connections that are configured, and the one that is asked for.
     pub(crate) fn of(call: &Call) -> Self {
-        Self { lanes: call.rooms.settings.connections.keys().map(ConnectionId::to_string).collect() }
+        let words = may_read_words(&call.viewer);
+        Self { words, lanes: call.rooms.settings.connections.keys().map(ConnectionId::to_string).collect() }
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    dto::{Job, may_carry, state_badge, words_may_be_searched},
+    dto::{Job, may_carry, may_read_words, state_badge, words_may_be_searched},
     ended::{self, EndedRow},
 };
 use crate::console::{
@@ -78,6 +78,8 @@ pub(crate) struct Counts {
 #[derive(Debug)]
 struct Filters {
     query: JobsQuery,
+    /// Whether failures may be searched.
+    words: bool,
     raw: String,
     lanes: Vec<String>,
 }
@@ -114,7 +116,8 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         (jobs.next, jobs.moved) = (found.next, found.moved);
     }
     jobs.looked_at_part = jobs.next.is_some() && jobs.jobs.len() + jobs.ended.len() < limit;
-    let filters = Filters { raw: call.raw_query().to_owned(), lanes: names(&call, &statuses), query };
+    let words = may_read_words(&call.viewer);
+    let filters = Filters { words, raw: call.raw_query().to_owned(), lanes: names(&call, &statuses), query };
     let now = call.now;
     Ok(View::new("/jobs", "Jobs", jobs, move |jobs, _viewer| page_of(jobs, &filters, now)))
 }
@@ -259,7 +262,7 @@ fn filter_form(filters: &Filters) -> Markup {
                 (choice("Priority", "priority", "any", Priority::ALL.map(Priority::as_str), query.priority.as_deref()))
             }
             (text_field("Record or subject", "subject", query.subject.as_deref()))
-            @if !query.wants_ended() { (text_field("Error", "error", query.error.as_deref())) }
+            @if filters.words && !query.wants_ended() { (text_field("Error", "error", query.error.as_deref())) }
             (text_field("Chain (its first job)", "trace", query.trace.as_deref()))
             button type="submit" { "Filter" }
             @if query.is_filtered() {

@@ -319,7 +319,17 @@ impl Browser {
 
     /// Types keys as a person does, wherever the focus is.
     pub(crate) async fn keys(&self, keys: &str) {
-        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+        let begun = Instant::now();
+        loop {
+            let typed = match self.client.active_element().await {
+                Ok(element) => element.send_keys(keys).await,
+                Err(error) => Err(error),
+            };
+            // A page that is just being replaced takes no keys, as a person notices too: nothing was typed.
+            let Err(error) = typed else { return };
+            assert!(begun.elapsed() < PATIENCE, "`{keys}` cannot be typed at {}: {error}", self.path().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Strikes the key of a letter, wherever the focus is: also on what no text can be typed into.

@@ -92,8 +92,8 @@ async fn offered(browser: &Browser, name: &str, wrong: &mut Vec<String>) -> BTre
     let mut offered = BTreeSet::new();
     let mut looked: BTreeMap<&str, usize> = BTreeMap::new();
     let mut known: BTreeSet<String> = pages().into_iter().map(|(_, path)| path.to_owned()).collect();
-    // Who may not see the people gets there by no link.
-    known.retain(|path| path != "/people");
+    // Who may not see the people, or not search in reasons, gets there by no link.
+    known.retain(|path| path != "/people" && !path.contains("error="));
     let mut ahead: VecDeque<(String, String)> =
         known.iter().map(|path| (path.clone(), "the navigation".to_owned())).collect();
     while let Some((address, from)) = ahead.pop_front() {
