@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use mlc_model::JobId;
-use mlc_queue::{AttemptNote, JobFilter, JobState, JobView, Listing, Priority};
+use mlc_queue::{AttemptNote, Discarded, EndedJob, JobFilter, JobState, JobView, Listing, Priority};
 use mlc_runtime::settings::duration;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub(crate) struct Jobs {
 enum What {
     /// List jobs, those that run first.
     List(List),
-    /// Show one job with its attempts.
+    /// Show one job with its attempts, or how it ended.
     Show(Show),
     /// List jobs that came to an end, newest first; about 10,000 are remembered.
     Ended(Ended),
@@ -191,9 +191,10 @@ async fn ended(options: &Ended, rooms: &Rooms, output: Output) -> Result<Exit, F
             job.attempts.to_string(),
             duration::format(Duration::from_millis(job.wait_ms)),
             duration::format(Duration::from_millis(job.run_ms)),
+            or_dash(job.discarded.as_ref().map(why)),
         ]
     });
-    let columns = ["ENDED", "HOW", "ID", "CONNECTION", "KIND", "SUBJECT", "ATTEMPTS", "WAITED", "RAN"];
+    let columns = ["ENDED", "HOW", "ID", "CONNECTION", "KIND", "SUBJECT", "ATTEMPTS", "WAITED", "RAN", "DISCARDED"];
     output.table(columns, rows.collect())?;
     if more {
         output.line(format!("There are more than these {}: raise --limit.", jobs.len()))?;
@@ -206,7 +207,11 @@ async fn show(options: Show, rooms: &Rooms, output: Output) -> Result<Exit, Fail
         Failure::NothingMatched(format!("job `{}` is not here: it is done, was discarded, or never was", options.id))
     };
     let id = JobId::parse(&options.id).map_err(|_| unknown())?;
-    let job = rooms.queue.job(&id).await?.ok_or_else(unknown)?;
+    let Some(job) = rooms.queue.job(&id).await? else {
+        // Its payload is gone with it.
+        let ended = if options.payload { None } else { rooms.queue.ended_job(&id).await? };
+        return show_ended(&ended.ok_or_else(unknown)?, output);
+    };
     let letter = match job.state {
         JobState::Dead => rooms.queue.dead_letter(&id).await?,
         _ => None,
@@ -223,6 +228,34 @@ async fn show(options: Show, rooms: &Rooms, output: Output) -> Result<Exit, Fail
         output.line(format!("payload\n{payload:#}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// What is left of a job that came to an end.
+fn show_ended(job: &EndedJob, output: Output) -> Result<Exit, Failure> {
+    output.json(&json!({ "job": null, "ended": job }))?;
+    let facts = [
+        ("job", job.id.to_string()),
+        ("ended", format!("{}, {}", job.outcome.as_str(), instant(job.ended_at))),
+        ("why", or_dash(job.discarded.as_ref().map(why))),
+        ("connection", job.lane.to_string()),
+        ("kind", job.kind.clone()),
+        ("subject", or_dash(job.subject.as_deref())),
+        ("attempts", job.attempts.to_string()),
+        ("follows", or_dash(job.parent.as_ref())),
+        ("chain", job.trace.clone()),
+    ];
+    facts.into_iter().try_for_each(|(what, fact)| output.line(format!("{what:<11} {fact}")))?;
+    Ok(Exit::Done)
+}
+
+/// Who discarded a job and why, or the operation that has the reason.
+fn why(discarded: &Discarded) -> String {
+    let Discarded { by, bulk, reason } = discarded;
+    match (reason, bulk) {
+        (Some(reason), _) => format!("by {by}: {reason}"),
+        (None, Some(bulk)) => format!("by {by}, operation {bulk}"),
+        (None, None) => format!("by {by}"),
+    }
 }
 
 /// Opens the payload and records that a person did.
@@ -264,6 +297,9 @@ pub(super) fn describe(job: &JobView, output: Output) -> Result<(), Failure> {
     }
     for replay in &job.replayed {
         output.line(format!("{:<11} {} by {}", "replayed", instant(replay.at), replay.by))?;
+    }
+    for edit in &job.edited {
+        output.line(format!("{:<11} {} by {}", "edited", instant(edit.at), edit.by))?;
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 -- bulk_step: one step of an operation on many dead letters: acts on the chosen ones as far as the rate allows, counts them
 -- and moves the cursor, all or nothing. KEYS[1] prefix.
 -- ARGV: id · cursor from which the step was prepared · cursor behind all that was looked at · letters looked at · 1 when
--- that was the end · n, then per chosen letter: id · ms of its death · SHA-1 of its history as it was seen · cursor before
+-- that was the end · who and which operation as words of an ended job's line · n, then per chosen letter: id · ms of its death · SHA-1 of its history as it was seen · cursor before
 -- it · letters looked at before it · new history ('' for discard).
 -- Result: {state, ms until the next step, acted}; state "moved" = another process was quicker, nothing was done.
 local BATCH_MS = 100   -- with a rate, wait for about so much of it instead of for single letters
 local BATCH_MAX = 100
-local id, from, to, looked, ended, n = take(), take(), take(), tonumber(take()), take() == '1', tonumber(take())
+local id, from, to, looked, ended = take(), take(), take(), tonumber(take()), take() == '1'
+local told, n = take(), tonumber(take())
 local key = P .. 'bulk:' .. id
 local f = call('HMGET', key, 'state', 'cursor', 'verb', 'rate', 'tokens', 'tokens_at', 'by', 'reason')
 local state, cursor_now, verb, rate, tokens, tokens_at, by, reason =
@@ -30,7 +31,7 @@ for i = 1, n do
   local same = score and record and tonumber(score) == tonumber(ms)
     and redis.sha1hex(call('HGET', HISTORY, letter) or '') == digest
   if same and verb == 'discard' then
-    remove(letter, record, 'discarded', by, reason)
+    remove(letter, record, 'discarded', by, reason, told)
     acted = acted + 1
   elseif same and put_back(letter, record, history) then
     acted = acted + 1

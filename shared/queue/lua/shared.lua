@@ -103,13 +103,13 @@ local function keep_ended(n, lines)
   end
 end
 
--- The same for one job that ends in a script, from its envelope and its history.
-local function ended(letter, id, envelope, history)
+-- The same for one job that ends in a script, from its envelope and its history. `more` = further words, or nothing.
+local function ended(letter, id, envelope, history, more)
   local lane, kind, parent, trace, subject =
     string.match(envelope or '', '^1 (%S+) %d (%S+) %S+ %d+ %d+ %d+ %d+ (%S+) (%S+) ([^ \n]+)')
   if not lane then return end
   local attempts = string.match(history or '', '^1 (%d+) ') or 0
-  local words = { 1, letter, id, lane, kind, attempts, 0, 0, string.format('%d', NOW), parent, trace, subject }
+  local words = { 1, letter, id, lane, kind, attempts, 0, 0, string.format('%d', NOW), parent, trace, subject, more }
   keep_ended(1, table.concat(words, ' '))
 end
 
@@ -137,10 +137,11 @@ local function unshelve(id, record)
   return lane, kind, cause, tonumber(size), unique, priority
 end
 
--- Deletes a dead letter for good, with an entry in the stream of removals.
-local function remove(id, record, why, by, reason)
+-- Deletes a dead letter for good, with an entry in the stream of removals. `told` = the same as words of an ended job's line:
+-- by · operation or - · reason or -.
+local function remove(id, record, why, by, reason, told)
   local lane, kind, cause, _, unique = unshelve(id, record)
-  ended('c', id, call('HGET', JOB, id), call('HGET', HISTORY, id))
+  ended('c', id, call('HGET', JOB, id), call('HGET', HISTORY, id), told)
   call('HDEL', JOB, id)
   call('HDEL', HISTORY, id)
   if unique ~= '-' then call('HDEL', UNIQUE, unique) end
@@ -148,6 +149,8 @@ local function remove(id, record, why, by, reason)
     'why', why, 'by', by, 'reason', reason)
   count(kind, why, 1)
 end
+
+local EVICTED = 'the shelf is over its byte budget'
 
 -- Puts a job on the shelf. `budget` bounds the shelf's bytes: the oldest go, at most 20 a call, each with its entry.
 local function shelve(id, cause, cause_text, record, budget)
@@ -164,7 +167,7 @@ local function shelve(id, cause, cause_text, record, budget)
     local oldest = call('ZRANGE', DEAD, 0, 0)[1]
     if not oldest or oldest == id then break end
     local old = call('HGET', RECORD, oldest)
-    remove(oldest, old, 'evicted', 'queue', 'the shelf is over its byte budget')
+    remove(oldest, old, 'evicted', 'queue', EVICTED, 'queue - ' .. string.gsub(EVICTED, ' ', '%%20'))
     total = tonumber(call('GET', DEAD_BYTES))
     evicted[#evicted + 1] = oldest
   end

@@ -137,12 +137,17 @@ fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
 
 /// Spaces, control characters, `%` and a lone `-` cannot stand in a word. Cut at 200 bytes.
 pub(crate) fn escape(subject: &str) -> String {
+    escape_within(subject, 200)
+}
+
+/// The same, cut once it has more than so many bytes.
+pub(crate) fn escape_within(subject: &str, most: usize) -> String {
     if subject == "-" || subject.is_empty() {
         return if subject.is_empty() { "-".to_owned() } else { "%2d".to_owned() };
     }
     let mut out = String::with_capacity(subject.len());
     for c in subject.chars() {
-        if out.len() > 200 {
+        if out.len() > most {
             break;
         }
         if c == '%' || c.is_whitespace() || c.is_control() {

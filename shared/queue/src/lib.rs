@@ -37,8 +37,8 @@ pub use queue::{Enqueued, Queue, QueueConfig};
 pub use registry::Registry;
 pub use run::{Workers, WorkersConfig};
 pub use store::{
-    ASSIGNEE_CHARS, Bulk, BulkId, BulkState, BulkVerb, Cause, DeadFilter, DeadLetter, Editable, Edited, Ended,
-    EndedJob, JobFilter, JobListing, JobState, JobView, LaneStatus, LaneStop, Listing, NOTE_CHARS, Neighbours, NewBulk,
-    PaceMinute, Page, Preview, QueueStats, Replayed, Triage, TriageKey, WorkerPresence,
+    ASSIGNEE_CHARS, Bulk, BulkId, BulkState, BulkVerb, Cause, DeadFilter, DeadLetter, Discarded, Editable, Edited,
+    Ended, EndedJob, JobFilter, JobListing, JobState, JobView, LaneStatus, LaneStop, Listing, NOTE_CHARS, Neighbours,
+    NewBulk, PaceMinute, Page, Preview, QueueStats, Replayed, Triage, TriageKey, WorkerPresence,
 };
 pub use subject::{Bearing, Sought};

@@ -11,7 +11,15 @@ const SHARED: &str = include_str!("../lua/shared.lua");
 /// A script, known to Redis by its hash.
 pub(crate) struct Verb(Script);
 
+/// A full Redis carries these out all the same: they free memory, or stop what takes it, and store a bounded little.
+const ALSO_WHEN_FULL: &str = "#!lua flags=allow-oom";
+
 macro_rules! verb {
+    ($(#[$doc:meta])* $name:ident also when full, $($part:expr),+) => {
+        $(#[$doc])*
+        pub(crate) static $name: LazyLock<Verb> =
+            LazyLock::new(|| Verb(Script::new(&[ALSO_WHEN_FULL, SHARED, $($part),+].join("\n"))));
+    };
     ($(#[$doc:meta])* $name:ident, $($part:expr),+) => {
         $(#[$doc])*
         pub(crate) static $name: LazyLock<Verb> =
@@ -28,8 +36,8 @@ verb!(
     include_str!("../lua/turn.lua")
 );
 verb!(EXTEND, include_str!("../lua/extend.lua"));
-verb!(REPLAY, include_str!("../lua/put_back.lua"), include_str!("../lua/replay.lua"));
-verb!(DISCARD, include_str!("../lua/discard.lua"));
+verb!(REPLAY also when full, include_str!("../lua/put_back.lua"), include_str!("../lua/replay.lua"));
+verb!(DISCARD also when full, include_str!("../lua/discard.lua"));
 verb!(
     /// Looking along the shelf.
     LOOK,
@@ -42,13 +50,18 @@ verb!(
     include_str!("../lua/rank.lua"),
     include_str!("../lua/walk.lua")
 );
-verb!(BULK_START, include_str!("../lua/bulk_start.lua"));
-verb!(BULK_SWITCH, include_str!("../lua/bulk_switch.lua"));
-verb!(BULK_STEP, include_str!("../lua/put_back.lua"), include_str!("../lua/bulk_step.lua"));
+verb!(BULK_START also when full, include_str!("../lua/bulk_start.lua"));
+verb!(BULK_SWITCH also when full, include_str!("../lua/bulk_switch.lua"));
+verb!(
+    /// For replay too: a letter in its lane takes less than one on the shelf, whose reason goes.
+    BULK_STEP also when full,
+    include_str!("../lua/put_back.lua"),
+    include_str!("../lua/bulk_step.lua")
+);
 verb!(EDITABLE, include_str!("../lua/editable.lua"));
 verb!(EDIT, include_str!("../lua/edit.lua"));
 verb!(TRIAGE, include_str!("../lua/triage.lua"));
-verb!(LANE, include_str!("../lua/lane.lua"));
+verb!(LANE also when full, include_str!("../lua/lane.lua"));
 verb!(PRESENCE, include_str!("../lua/presence.lua"));
 
 /// Those that a queue makes known to Redis when it opens.

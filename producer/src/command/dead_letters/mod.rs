@@ -144,9 +144,6 @@ async fn show(id: &str, payload: bool, rooms: &Rooms, output: Output) -> Result<
     for (what, fact) in facts {
         output.line(format!("{what:<11} {fact}"))?;
     }
-    for edit in &letter.edited {
-        output.line(format!("{:<11} {} by {}", "edited", instant(edit.at), edit.by))?;
-    }
     if let Some(Triage { assignee, note, by, at }) = &letter.triage {
         output.line(format!("{:<11} {} (said {by} at {})", "assignee", or_dash(assignee.as_deref()), instant(*at)))?;
         output.line(format!("{:<11} {}", "note", or_dash(note.as_deref())))?;

@@ -164,13 +164,14 @@ impl Queue {
     /// Starts an operation. Nothing is done to any letter yet: [`Queue::advance_bulks`] does that.
     ///
     /// # Errors
-    /// [`QueueError::Refused`] for a rate out of range, a reason that is missing or too long, or when 100 operations are open
-    /// already; [`QueueError::Redis`]: it may have started all the same.
+    /// [`QueueError::Refused`] for a rate out of range, a text in the filter that is empty, a reason that is missing or too long, or
+    /// when 100 operations are open already; [`QueueError::Redis`]: it may have started all the same.
     pub async fn start_bulk(&self, new: NewBulk) -> Result<Bulk, QueueError> {
         let refused = |text: &str| Err(QueueError::Refused(text.to_owned()));
         if new.per_second.is_some_and(|rate| !(0.0001..=1_000_000.0).contains(&rate)) {
             return refused("a rate is between 0.0001 and 1000000 letters per second");
         }
+        new.filter.refuse_blank()?;
         let reason = new.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
         if new.verb == BulkVerb::Discard && reason.is_none() {
             return refused("discarding needs a reason");

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::{
     bulk::{Bulk, BulkState, BulkVerb},
+    ended::discarded_words,
     look::{GIVE_MAX, Seen, Spot, Stretch, Way},
 };
 use crate::{
@@ -103,9 +104,9 @@ impl Queue {
         let start = bulk.cursor.clone();
         let end = stretch.last.as_ref().map(Spot::to_string).unwrap_or_else(|| start.clone());
         let chosen: Vec<&Seen> = stretch.seen.iter().filter(|seen| bulk.filter.admits(seen)).collect();
-        let mut command = BULK_STEP.command(self.keys(), 6 * chosen.len() + 6, chosen.len() * 500 + 200);
+        let mut command = BULK_STEP.command(self.keys(), 6 * chosen.len() + 7, chosen.len() * 500 + 200);
         command.arg(bulk.id.as_str()).arg(&start).arg(end).arg(stretch.looked).arg(u8::from(stretch.ended));
-        command.arg(chosen.len());
+        command.arg(discarded_words(&bulk.by, Some(bulk.id.as_str()), None)).arg(chosen.len());
         let (mut before, mut looked_before) = (start, 0);
         for seen in chosen {
             let mut history = seen.history();

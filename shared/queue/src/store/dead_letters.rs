@@ -8,12 +8,13 @@ use redis::{FromRedisValue as _, Value};
 use serde::Serialize;
 
 use super::{
+    ended::discarded_words,
     jobs::{JobView, Listing, Page, instant},
     look::{DeadFilter, Patience, Seen, Spot, Way},
     triage::Triage,
 };
 use crate::{
-    EditNote, Queue, QueueError,
+    Queue, QueueError,
     history::History,
     shelf_record::read_fault,
     subject::Bearing,
@@ -25,6 +26,8 @@ type Scored = Vec<(String, f64)>;
 
 /// Letters read or moved per step.
 const STEP: usize = 100;
+/// Tries when histories move under a replay. Each that fails means that somebody else's change was made.
+const TRIES: usize = 20;
 /// Kinds of faults times operations times fields: hundreds at the worst.
 const CAUSES_MAX: usize = 2000;
 
@@ -39,8 +42,6 @@ pub struct DeadLetter {
     pub died_at: DateTime<Utc>,
     /// Names the set of letters with the same cause.
     pub cause: String,
-    /// Who gave it another payload, oldest first, at most 12.
-    pub edited: Vec<EditNote>,
     /// Who looks after it; `None` = nobody has said anything about it.
     pub triage: Option<Triage>,
     /// Who looks after all letters of its cause, whatever is said about this one; `None` = nobody has said anything.
@@ -191,24 +192,38 @@ impl Queue {
     /// Puts letters back into their lanes, at once. Ids that are not on the shelf are left out of the answer.
     ///
     /// # Errors
-    /// [`QueueError::Redis`]: some may be back already; repeating is safe.
+    /// [`QueueError::Redis`], or [`QueueError::Refused`] when a letter is edited again and again meanwhile: some may be back already;
+    /// repeating is safe.
     pub async fn replay(&self, ids: &[JobId], by: &str) -> Result<Replayed, QueueError> {
         let mut replayed = Replayed::default();
         for piece in ids.chunks(STEP) {
-            replayed.jobs.extend(self.replay_step(piece, by).await?);
+            let mut left = piece.to_vec();
+            for _ in 0..TRIES {
+                let (back, changed) = self.replay_step(&left, by).await?;
+                replayed.jobs.extend(back);
+                left = changed;
+                if left.is_empty() {
+                    break;
+                }
+            }
+            if let Some(id) = left.first() {
+                return Err(QueueError::Refused(format!("letter {id} is being edited again and again: try once more")));
+            }
         }
         Ok(replayed)
     }
 
-    /// Deletes letters for good; the stream of removals keeps who and why. Returns those that were on the shelf.
+    /// Deletes letters for good; [`Queue::ended`] tells who did it and why. Returns those that were on the shelf.
     ///
     /// # Errors
     /// [`QueueError::Redis`]: some may be gone already; repeating is safe.
     pub async fn discard(&self, ids: &[JobId], by: &str, reason: &str) -> Result<Vec<JobId>, QueueError> {
         let mut gone = Vec::new();
         for piece in ids.chunks(STEP) {
-            let mut command = DISCARD.command(self.keys(), piece.len() + 4, piece.len() * 24 + reason.len());
-            command.arg(by).arg(reason).arg(piece.len());
+            let told = discarded_words(by, None, Some(reason));
+            let mut command =
+                DISCARD.command(self.keys(), piece.len() + 5, piece.len() * 24 + reason.len() + told.len());
+            command.arg(by).arg(reason).arg(told).arg(piece.len());
             for id in piece {
                 command.arg(id.as_str());
             }
@@ -219,20 +234,26 @@ impl Queue {
         Ok(gone)
     }
 
-    async fn replay_step(&self, ids: &[JobId], by: &str) -> Result<Vec<JobId>, QueueError> {
+    /// Those that were put back, and those whose history was another one by then: their edit would be forgotten.
+    async fn replay_step(&self, ids: &[JobId], by: &str) -> Result<(Vec<JobId>, Vec<JobId>), QueueError> {
         let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let mut read = redis::cmd("HMGET");
         read.arg(self.keys().key("history")).arg(&names);
         let histories: Vec<Option<Vec<u8>>> = read.query_async(&mut self.connection()).await?;
-        let mut command = REPLAY.command(self.keys(), 2 * ids.len() + 2, ids.len() * 400);
+        let mut command = REPLAY.command(self.keys(), 3 * ids.len() + 2, ids.len() * 800);
         command.arg(ids.len());
-        for (id, history) in names.iter().zip(histories) {
-            let mut history = history.as_deref().map(History::read).unwrap_or_default();
+        for (id, seen) in names.iter().zip(histories) {
+            let seen = seen.unwrap_or_default();
+            let mut history = History::read(&seen);
             history.replay(self.now(), by, None);
-            command.arg(id).arg(history.write());
+            command.arg(id).arg(seen).arg(history.write());
         }
-        let back = answer::texts(REPLAY.call(&mut self.connection(), &command).await?)?;
-        back.iter().map(|id| Ok(JobId::parse(id)?)).collect()
+        let mut parts = answer::array(REPLAY.call(&mut self.connection(), &command).await?)?.into_iter();
+        let mut ids = || -> Result<Vec<JobId>, QueueError> {
+            let names = answer::texts(parts.next().unwrap_or(Value::Nil))?;
+            names.iter().map(|id| Ok(JobId::parse(id)?)).collect()
+        };
+        Ok((ids()?, ids()?))
     }
 }
 

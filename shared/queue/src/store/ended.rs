@@ -2,7 +2,7 @@
 //!
 //! Stored as a list, one element per turn, newest first: the number of the element's last job, then a line for each job, the
 //! last one ended last: `1 <d done, x dead, c discarded> <id> <lane> <kind> <attempts> <wait ms> <run ms> <ended ms> <parent or ->
-//! <trace> <subject or ->`. Jobs are numbered for ever. One element for all jobs of a turn costs Redis hardly anything; a
+//! <trace> <subject or ->`, and for a discarded one ` <by> <operation or -> <reason or ->`. Jobs are numbered for ever. One element for all jobs of a turn costs Redis hardly anything; a
 //! stream, or an element each, would cost as much as the rest of their end.
 
 use chrono::{DateTime, Utc};
@@ -15,13 +15,17 @@ use super::{
 };
 use crate::{
     Lane, Queue, QueueError,
-    envelope::{Envelope, escape, optional_word},
+    envelope::{Envelope, escape, escape_within, optional_word},
 };
 
 /// Most jobs in one element.
 const ELEMENT: usize = 256;
 /// Most entries of one page: keeps one answer small.
 const PAGE_MAX: usize = 1000;
+/// Bytes of a reason that are kept with each job.
+const REASON_MAX: usize = 200;
+/// Entries read at once when one job is looked for.
+const SEARCH_STEP: usize = 500;
 
 /// How a job came to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -84,6 +88,19 @@ pub struct EndedJob {
     pub parent: Option<JobId>,
     /// The first job of its chain.
     pub trace: String,
+    /// Who discarded it and why; `None` for one that was not discarded, or by a version that did not write it down.
+    pub discarded: Option<Discarded>,
+}
+
+/// Who took a job off the shelf for good, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Discarded {
+    /// Who ordered it; `queue` when the shelf was over its byte budget.
+    pub by: String,
+    /// The operation on many letters it was part of, which has the reason; `None` for one that was chosen by its id.
+    pub bulk: Option<String>,
+    /// Why, cut after about 200 bytes; `None` for one that an operation took.
+    pub reason: Option<String>,
 }
 
 /// What a line says besides the job's envelope.
@@ -111,6 +128,20 @@ pub(crate) fn line(id: &str, envelope: &Envelope, end: End) -> String {
         envelope.trace,
         envelope.subject.as_deref().map_or_else(|| "-".to_owned(), escape),
     )
+}
+
+/// The words of a line that tell who discarded a job and why.
+pub(crate) fn discarded_words(by: &str, bulk: Option<&str>, reason: Option<&str>) -> String {
+    let reason = reason.map_or_else(
+        || "-".to_owned(),
+        |reason| {
+            let end = (0..=REASON_MAX.min(reason.len())).rev().find(|at| reason.is_char_boundary(*at)).unwrap_or(0);
+            let cut = if end < reason.len() { format!("{}…", &reason[..end]) } else { reason.to_owned() };
+            // Escaped, a character takes up to three times as much.
+            escape_within(&cut, 4 * REASON_MAX)
+        },
+    );
+    format!("{} {} {reason}", escape(by), bulk.unwrap_or("-"))
 }
 
 /// As many elements as it takes: how many jobs, their lines, and so on.
@@ -154,6 +185,13 @@ fn read(line: &str) -> Option<EndedJob> {
         },
         trace: word()?.to_owned(),
         subject: optional_word(word()?),
+        discarded: match (word(), word(), word()) {
+            (Some(by), Some(bulk), Some(reason)) => {
+                let by = optional_word(by).unwrap_or_default();
+                Some(Discarded { by, bulk: optional_word(bulk), reason: optional_word(reason) })
+            }
+            _ => None,
+        },
     })
 }
 
@@ -190,6 +228,24 @@ impl Queue {
             }
             place += step;
             step = (2 * step).min(64);
+        }
+    }
+
+    /// How a job ended last. `None` when it has not ended, or so long ago that it is forgotten.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`].
+    pub async fn ended_job(&self, id: &JobId) -> Result<Option<EndedJob>, QueueError> {
+        let mut page = Page { after: None, limit: SEARCH_STEP };
+        loop {
+            let found = self.ended(&page).await?;
+            if let Some(job) = found.items.into_iter().find(|job| job.id == *id) {
+                return Ok(Some(job));
+            }
+            page.after = found.next;
+            if page.after.is_none() {
+                return Ok(None);
+            }
         }
     }
 
@@ -247,6 +303,24 @@ mod tests {
         let bare = Envelope { parent: None, subject: None, ..envelope };
         let job = read(&super::line("j1", &bare, end)).unwrap();
         assert_eq!((job.parent, job.subject), (None, None));
+        let discarded = |by: &str, bulk: Option<&str>, reason: Option<&str>| {
+            let told = discarded_words(by, bulk, reason);
+            let job = read(&format!("1 c j1 main errand 1 0 0 1763800000000 - t1 - {told}")).unwrap();
+            (told, job.discarded.unwrap())
+        };
+        let (told, by_id) = discarded("lena", None, Some("closed — 100 % sure"));
+        assert_eq!(told, "lena - closed%20—%20100%20%25%20sure");
+        assert_eq!((by_id.by.as_str(), by_id.reason.as_deref()), ("lena", Some("closed — 100 % sure")));
+        let (told, by_operation) = discarded("lena b", Some("b17"), None);
+        assert_eq!(
+            (told.as_str(), by_operation.bulk.as_deref(), by_operation.reason),
+            ("lena%20b b17 -", Some("b17"), None)
+        );
+        let (_, long) = discarded("lena", None, Some(&"ä ".repeat(500)));
+        let kept = long.reason.unwrap();
+        assert!(kept.ends_with('…') && (190..=203).contains(&kept.len()), "{kept}");
+        let old = read("1 c j1 main errand 1 0 0 1763800000000 - t1 -").unwrap();
+        assert_eq!((old.outcome, old.discarded), (Ended::Discarded, None), "of an older version");
         for broken in ["", "1", "2 d j l k 1 1 1 1 - t -", "1 q j l k 1 1 1 1 - t -", "1 d j L! k 1 1 1 1 - t -"] {
             assert_eq!(read(broken), None, "{broken}");
         }

@@ -8,7 +8,7 @@ use redis::Value;
 use serde::Serialize;
 
 use crate::{
-    AttemptNote, Lane, Priority, Queue, QueueError, ReplayNote,
+    AttemptNote, EditNote, Lane, Priority, Queue, QueueError, ReplayNote,
     envelope::{self, Envelope},
     history::History,
     verb::answer,
@@ -71,6 +71,8 @@ pub struct JobView {
     pub failed: Vec<AttemptNote>,
     /// The last replays, oldest first.
     pub replayed: Vec<ReplayNote>,
+    /// Who gave it another payload while it was on the shelf, oldest first, at most 12.
+    pub edited: Vec<EditNote>,
     /// Whether other orders like it are absorbed.
     pub unique: bool,
     /// The job it follows from.
@@ -251,6 +253,7 @@ pub(crate) fn view(
         replays: history.replays,
         failed: history.failed,
         replayed: history.replayed,
+        edited: history.edited,
         unique: envelope.unique.is_some(),
         parent: envelope.parent.as_deref().map(JobId::parse).transpose()?,
         trace: envelope.trace,

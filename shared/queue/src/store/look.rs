@@ -74,6 +74,22 @@ impl DeadFilter {
             && assignee.is_none()
     }
 
+    /// An empty text is in every letter: an operation must not take it for a choice.
+    ///
+    /// # Errors
+    /// [`QueueError::Refused`], naming the field.
+    pub(crate) fn refuse_blank(&self) -> Result<(), QueueError> {
+        let Self { lane: _, kind, fault: _, cause, subject, error, assignee, since: _, until: _ } = self;
+        let texts = [("kind", kind), ("cause", cause), ("subject", subject), ("error", error), ("assignee", assignee)];
+        let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
+        match texts.into_iter().find(|(_, text)| is_blank(text)) {
+            None => Ok(()),
+            Some((name, _)) => Err(QueueError::Refused(format!(
+                "`{name}` is empty, which would be every letter: leave it out or say which"
+            ))),
+        }
+    }
+
     pub(crate) fn bounds(&self) -> (String, String) {
         let ms = |at: Option<DateTime<Utc>>, open: &str| {
             at.map_or_else(|| open.to_owned(), |at| at.timestamp_millis().to_string())
@@ -185,8 +201,7 @@ impl Seen {
         job.bytes = self.bytes;
         let triage = Triage::read(&self.id, &self.triage, queue);
         let cause_triage = Triage::read(&cause, &self.cause_triage, queue);
-        let edited = self.history().edited;
-        Some(DeadLetter { job, cause, fault, died_at: instant(at), edited, triage, cause_triage })
+        Some(DeadLetter { job, cause, fault, died_at: instant(at), triage, cause_triage })
     }
 
     /// One letter, read beside the script.

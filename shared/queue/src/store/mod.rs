@@ -25,7 +25,7 @@ mod walk;
 pub use bulk::{Bulk, BulkId, BulkState, BulkVerb, NewBulk};
 pub use dead_letters::{Cause, DeadLetter, Replayed};
 pub use edit::{Editable, Edited};
-pub use ended::{Ended, EndedJob};
+pub use ended::{Discarded, Ended, EndedJob};
 pub use jobs::{JobFilter, JobState, JobView, Listing, Page};
 pub use lanes::{LaneStatus, LaneStop};
 pub use look::DeadFilter;

@@ -41,8 +41,9 @@ impl Queue {
     /// What `filter` hits, newest first, within about 60 ms of looking and at most `most` hits.
     ///
     /// # Errors
-    /// [`QueueError::Redis`].
+    /// [`QueueError::Refused`] for a text in the filter that is empty; [`QueueError::Redis`].
     pub async fn preview(&self, filter: &DeadFilter, most: usize) -> Result<Preview, QueueError> {
+        filter.refuse_blank()?;
         let (mut preview, patience) = (Preview::default(), Patience::begin());
         let mut after = None;
         'looking: loop {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use mlc_model::{FaultKind, JobId};
-use mlc_queue::{Bulk, BulkId, BulkState, BulkVerb, DeadFilter, NewBulk, Queue, QueueError};
+use mlc_queue::{Bulk, BulkId, BulkState, BulkVerb, DeadFilter, NewBulk, Page, Queue, QueueError};
 use tokio::task::JoinHandle;
 
 use crate::{house::*, seed::*, shelf::*, support};
@@ -190,7 +190,11 @@ async fn an_operation_takes_what_its_filter_says_and_nothing_else() {
     assert_eq!(house.total("discarded").await, done.acted);
     assert_eq!((done.filter.error.as_deref(), done.reason.as_deref()), (Some("VENDOR 1"), Some("old firms")));
     let all: Vec<BulkId> = house.queue.bulks(10).await.unwrap().into_iter().map(|bulk| bulk.id).collect();
-    assert_eq!(all, [second.id, bulk.id], "newest first");
+    assert_eq!(all, [second.id.clone(), bulk.id], "newest first");
+    let gone = house.queue.ended(&Page::default()).await.unwrap().items;
+    let gone: Vec<_> = gone.into_iter().filter_map(|job| job.discarded).collect();
+    assert_eq!(gone.len() as u64, done.acted);
+    assert!(gone.iter().all(|told| told.by == "lena" && told.bulk.as_deref() == Some(second.id.as_str())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,6 +270,37 @@ async fn what_cannot_be_started_is_refused_with_a_reason() {
     house.queue.start_bulk(replay(None)).await.unwrap();
     assert!(house.queue.bulk(&BulkId::parse("unknown").unwrap()).await.unwrap().is_none());
     assert!(BulkId::parse("a:b").is_err() && BulkId::parse("").is_err());
+}
+
+/// An empty variable of somebody's shell must not mean every letter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_with_an_empty_text_is_refused_by_its_name_before_it_hits_every_letter() {
+    let house = House::open().await;
+    seed(&house, 3).await;
+    let with = |field: &str, text: &str| {
+        let text = Some(text.to_owned());
+        match field {
+            "kind" => DeadFilter { kind: text, ..DeadFilter::default() },
+            "cause" => DeadFilter { cause: text, ..DeadFilter::default() },
+            "subject" => DeadFilter { subject: text, ..DeadFilter::default() },
+            "error" => DeadFilter { error: text, ..DeadFilter::default() },
+            _ => DeadFilter { assignee: text, ..DeadFilter::default() },
+        }
+    };
+    for field in ["kind", "cause", "subject", "error", "assignee"] {
+        for text in ["", " \t"] {
+            let filter = with(field, text);
+            let previewed = house.queue.preview(&filter, 10).await.map(drop);
+            let started = house.queue.start_bulk(NewBulk { filter, ..discard() }).await.map(drop);
+            for answer in [previewed, started] {
+                let told = matches!(&answer, Err(QueueError::Refused(text)) if text.contains(&format!("`{field}`")));
+                assert!(told, "{field} as {text:?}: {answer:?}");
+            }
+        }
+    }
+    assert!(house.queue.bulks(10).await.unwrap().is_empty());
+    drive(&house.queue).await;
+    assert_eq!(on_shelf(&house.queue).await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,7 +26,7 @@ async fn an_edited_letter_keeps_its_head_and_runs_with_its_new_payload() {
         (after.job.state, &after.job.subject, after.died_at),
         (JobState::Dead, &before.job.subject, before.died_at)
     );
-    assert_eq!((after.edited.len(), after.edited[0].by.as_str()), (1, "lena"));
+    assert_eq!((after.job.edited.len(), after.job.edited[0].by.as_str()), (1, "lena"));
     assert_eq!(after.cause, before.cause);
     let grown = house.queue.stats().await.unwrap().dead_bytes;
     assert!(after.job.bytes > before.job.bytes && grown > before.job.bytes as u64);
@@ -60,4 +60,28 @@ async fn of_many_edits_of_one_reading_one_is_made() {
     }
     assert_eq!(made, 1);
     assert!(house.queue.editable(&JobId::parse("unknown").unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_beside_a_replay_stays_in_the_history_of_what_runs() {
+    let house = House::open().await;
+    let ids = seed(&house, 200).await;
+    let mut both = 0;
+    for id in &ids {
+        let digest = house.queue.payload_digest(id).await.unwrap().unwrap();
+        let payload = json!({ "lane": "main", "n": 1_000_000 });
+        let (edited, replayed) = tokio::join!(
+            house.queue.edit_payload(id, &payload, &digest, "lena"),
+            house.queue.replay(std::slice::from_ref(id), "otto")
+        );
+        assert_eq!(replayed.unwrap().jobs, [id.clone()]);
+        let job = house.queue.job(id).await.unwrap().unwrap();
+        assert_eq!((job.replays, job.replayed[0].by.as_str()), (1, "otto"));
+        if edited.unwrap() == Edited::Changed {
+            both += 1;
+            assert_eq!(job.edited.iter().map(|edit| edit.by.as_str()).collect::<Vec<_>>(), ["lena"], "it is forgotten");
+        }
+    }
+    assert!(both > 0, "the two never met");
+    assert_eq!(startable(&house).await.len(), ids.len(), "each is started once");
 }

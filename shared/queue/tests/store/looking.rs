@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mlc_model::FaultKind;
+use mlc_model::{FaultKind, JobId};
 use mlc_queue::{DeadFilter, Ended, EndedJob, Outcome, PaceMinute, Page, SnoozeReason};
 
 use crate::{house::*, support};
@@ -149,6 +149,12 @@ async fn ended_jobs_are_listed_newest_first_with_how_they_ended() {
             ("errand 1", Ended::Done, 1)
         ]
     );
+    let discarded = house.queue.ended_job(&letter.job.id).await.unwrap().unwrap();
+    assert_eq!(discarded, jobs[0], "the last one of its ends");
+    let told = discarded.discarded.unwrap();
+    assert_eq!((told.by.as_str(), told.bulk, told.reason.as_deref()), ("lena", None, Some("a test")));
+    assert!(jobs[1..].iter().all(|job| job.discarded.is_none()));
+    assert!(house.queue.ended_job(&JobId::parse("unknown").unwrap()).await.unwrap().is_none());
     assert_eq!((&jobs[2].parent.as_ref(), &jobs[2].trace), (&Some(&jobs[3].id), &jobs[3].trace));
     assert_eq!((jobs[2].lane.as_str(), jobs[2].kind.as_str(), &jobs[0].id), ("other", "errand", &letter.job.id));
     assert!(jobs.windows(2).all(|pair| pair[0].ended_at >= pair[1].ended_at));

@@ -6,6 +6,7 @@
 mod bulk;
 mod crashes;
 mod edit;
+mod full;
 mod house;
 mod inspection;
 mod lanes;

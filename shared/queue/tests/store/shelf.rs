@@ -158,6 +158,11 @@ async fn a_shelf_over_its_budget_lets_the_oldest_go_with_an_entry_each() {
         .await
         .unwrap();
     assert_eq!(removed, stats.total("evicted"));
+    let ended = house.queue.ended(&Page { after: None, limit: 1000 }).await.unwrap().items;
+    let gone: Vec<_> = ended.into_iter().filter_map(|job| job.discarded).collect();
+    assert_eq!(gone.len() as u64, removed);
+    let budget = |told: &mlc_queue::Discarded| told.reason.as_deref().is_some_and(|why| why.contains("byte budget"));
+    assert!(gone.iter().all(|told| told.by == "queue" && told.bulk.is_none() && budget(told)), "{gone:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

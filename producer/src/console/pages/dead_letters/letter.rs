@@ -62,7 +62,7 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
     let queue = &call.rooms.queue;
     let letter = queue.dead_letter(&id).await?.ok_or_else(|| actions::not_there(&id))?;
     let page = LetterPage {
-        timeline: timeline::of(&letter.job, Some(&letter.fault), &letter.edited, &call.viewer),
+        timeline: timeline::of(&letter.job, Some(&letter.fault), &call.viewer),
         group: queue.neighbours(&id, &letter.cause).await?.map(Place::from),
         letter: Letter::seen_by(&letter, &call.viewer),
     };

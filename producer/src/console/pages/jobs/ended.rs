@@ -2,15 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use mlc_model::JobId;
-use mlc_queue::{Bearing, Ended, EndedJob, Lane, Listing, Page, Sought};
+use mlc_queue::{Bearing, Discarded, Ended, EndedJob, Lane, Listing, Page, Sought};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::dto::{may_carry, state_badge};
 use crate::console::{
     call::Call,
-    components::{self, number, or_dash, text, time},
+    components::{self, number, or_dash, segment, text, time},
     error::ConsoleError,
     forms::cursor_error,
 };
@@ -19,8 +18,6 @@ use crate::console::{
 const STEP: usize = 500;
 /// Steps per page: a search that finds little hands out a cursor instead of reading on.
 const STEPS: usize = 4;
-/// Steps until one job is taken for forgotten; as many entries as are kept.
-const SEARCH_STEPS: usize = 24;
 
 /// Which jobs that ended.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +71,25 @@ pub(crate) struct EndedRow {
     pub(crate) trace: String,
     /// In a list that was asked for a whole record key: a batch between whose two ends the record lies. It may have carried it.
     may_carry: bool,
+    /// Who took it off the shelf for good, and why; null for one that was not discarded, or that an older version discarded.
+    discarded: Option<DiscardedSeen>,
+}
+
+/// Who discarded a job and why.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct DiscardedSeen {
+    /// Who ordered it; `queue` when the shelf was over its byte budget.
+    by: String,
+    /// The operation on many letters it was part of, which has the reason; null for one that was chosen by its id.
+    bulk: Option<String>,
+    /// Why, cut after about 200 bytes; null for one that an operation took.
+    reason: Option<String>,
+}
+
+impl From<Discarded> for DiscardedSeen {
+    fn from(Discarded { by, bulk, reason }: Discarded) -> Self {
+        Self { by, bulk, reason }
+    }
 }
 
 impl From<EndedJob> for EndedRow {
@@ -95,6 +111,7 @@ impl From<EndedJob> for EndedRow {
             parent: job.parent.map(|id| id.to_string()),
             trace: job.trace,
             may_carry: false,
+            discarded: job.discarded.map(DiscardedSeen::from),
         }
     }
 }
@@ -116,33 +133,29 @@ pub(crate) async fn read(call: &Call, filter: &EndedFilter, page: &Page) -> Resu
     Ok(Listing { items, next: after })
 }
 
-/// How one job ended last; `None` when it did not, or so long ago that it is forgotten.
-pub(crate) async fn find(call: &Call, id: &JobId) -> Result<Option<EndedRow>, ConsoleError> {
-    let mut after = None;
-    for _ in 0..SEARCH_STEPS {
-        let found = call.rooms.queue.ended(&Page { after: after.take(), limit: STEP }).await?;
-        if let Some(job) = found.items.into_iter().find(|job| job.id == *id) {
-            return Ok(Some(job.into()));
-        }
-        after = found.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    Ok(None)
-}
-
 /// Facts for the page of one.
 pub(crate) fn facts(job: &EndedRow, now: DateTime<Utc>) -> Markup {
-    components::facts(&[
-        ("Outcome", state_badge(job.outcome)),
-        ("Ended", time(job.ended_at, now)),
+    let mut known = vec![("Outcome", state_badge(job.outcome)), ("Ended", time(job.ended_at, now))];
+    if let Some(discarded) = &job.discarded {
+        known.push(("Discarded by", text(&discarded.by)));
+        known.push(("Why", why(discarded)));
+    }
+    known.extend([
         ("Connection", text(&job.lane)),
         ("Kind", text(&job.kind)),
         ("Attempts", html! { (job.attempts) }),
         ("Waited", html! { (number(job.wait_ms)) " ms" }),
         ("Ran", html! { (number(job.run_ms)) " ms" }),
-    ])
+    ]);
+    components::facts(&known)
+}
+
+/// The reason, or the operation that has it.
+fn why(discarded: &DiscardedSeen) -> Markup {
+    html! {
+        @if let Some(reason) = &discarded.reason { (text(reason)) }
+        @if let Some(bulk) = &discarded.bulk { "in " a href={ "/bulk/" (segment(bulk)) } { "bulk operation " (text(bulk)) } }
+    }
 }
 
 /// The list.
@@ -154,7 +167,10 @@ pub(crate) fn table(jobs: &[EndedRow], now: DateTime<Utc>) -> Markup {
                     a href={ "/jobs/" (job.id) } { (text(job.subject.as_deref().unwrap_or(&job.id))) }
                     (may_carry(job.may_carry))
                 }
-                td { (state_badge(job.outcome)) }
+                td {
+                    (state_badge(job.outcome))
+                    @if let Some(discarded) = &job.discarded { " by " (text(&discarded.by)) ": " (why(discarded)) }
+                }
                 td .tight { (or_dash(Some(&job.lane))) }
                 td .tight { (text(&job.kind)) }
                 td .n { (job.attempts) }

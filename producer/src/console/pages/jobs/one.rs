@@ -64,12 +64,12 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         Some(job) if job.state == JobState::Dead => queue.dead_letter(&id).await?,
         _ => None,
     };
-    let ended = if job.is_none() { ended::find(&call, &id).await? } else { None };
+    let ended = if job.is_none() { queue.ended_job(&id).await?.map(EndedRow::from) } else { None };
     if job.is_none() && ended.is_none() {
         return Err(gone(&id));
     }
-    let (fault, edited) = letter.map_or((None, Vec::new()), |letter| (Some(letter.fault), letter.edited));
-    let timeline = job.as_ref().map(|job| timeline::of(job, fault.as_ref(), &edited, &call.viewer));
+    let fault = letter.as_ref().map(|letter| &letter.fault);
+    let timeline = job.as_ref().map(|job| timeline::of(job, fault, &call.viewer));
     let page = JobPage {
         id: id.to_string(),
         job: job.as_ref().map(|job| Job::seen_by(job, &call.viewer)),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use mlc_queue::{EditNote, JobState, JobView};
+use mlc_queue::{JobState, JobView};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,12 +36,7 @@ impl Event {
 }
 
 /// Everything that is known, oldest first; what was only counted stands before what is to come.
-pub(crate) fn of(
-    job: &JobView,
-    died_of: Option<&mlc_model::Fault>,
-    edited: &[EditNote],
-    viewer: &Viewer,
-) -> Vec<Event> {
+pub(crate) fn of(job: &JobView, died_of: Option<&mlc_model::Fault>, viewer: &Viewer) -> Vec<Event> {
     let origin = match &job.parent {
         Some(parent) => format!("Accepted, as a follow-up of job {parent}"),
         None => "Accepted".to_owned(),
@@ -56,7 +51,7 @@ pub(crate) fn of(
         let bulk = replay.bulk.as_ref().map(|bulk| format!(", in bulk operation {bulk}")).unwrap_or_default();
         events.push(Event::at(replay.at, "replayed", format!("Replayed by {}{bulk}; attempts start anew", replay.by)));
     }
-    for edit in edited {
+    for edit in &job.edited {
         events.push(Event::at(edit.at, "edited", format!("Payload edited by {}", edit.by)));
     }
     events.sort_by_key(|event| event.at);
