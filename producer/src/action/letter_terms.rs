@@ -93,6 +93,19 @@ impl Terms {
         *self == Self::default()
     }
 
+    /// The name of a text that is empty: it would be in every letter, and comes of a variable that is not set.
+    pub(crate) fn blank(&self) -> Option<&'static str> {
+        let Self { lane, kind, fault: _, cause, subject, error, assignee, older: _, younger: _ } = self;
+        blank([
+            ("connection", lane),
+            ("kind", kind),
+            ("cause", cause),
+            ("subject", subject),
+            ("error", error),
+            ("assignee", assignee),
+        ])
+    }
+
     /// The filter of the queue, with ages counted from `now`; `lane` is the one that the terms name.
     pub(crate) fn filter(self, lane: Option<Lane>, now: DateTime<Utc>) -> DeadFilter {
         let ago = |age: Duration| {
@@ -102,6 +115,12 @@ impl Terms {
         let (until, since) = (older.map(ago), younger.map(ago));
         DeadFilter { lane, kind, fault, cause, subject, error, assignee, since, until }
     }
+}
+
+/// The name of the first text that is there and empty.
+pub(crate) fn blank<'a>(texts: impl IntoIterator<Item = (&'static str, &'a Option<String>)>) -> Option<&'static str> {
+    let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
+    texts.into_iter().find(|(_, text)| is_blank(text)).map(|(name, _)| name)
 }
 
 fn put<T>(place: &mut Option<T>, value: T) -> bool {
@@ -203,6 +222,19 @@ mod tests {
             let error = Terms::parse(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn an_empty_text_is_named() {
+        let subject = |text: &str| Terms { subject: Some(text.to_owned()), ..Terms::default() };
+        assert_eq!(
+            (subject("").blank(), subject(" \t").blank(), subject("x").blank()),
+            (Some("subject"), Some("subject"), None)
+        );
+        assert_eq!(
+            (Terms { lane: Some(String::new()), ..subject("x") }.blank(), Terms::default().blank()),
+            (Some("connection"), None)
+        );
     }
 
     #[test]

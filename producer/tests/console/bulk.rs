@@ -149,11 +149,24 @@ async fn an_order_that_could_hit_more_than_was_meant_is_refused() {
         (json!({ "verb": "replay", "fault": "odd" }), 400, "fault"),
         (json!({ "verb": "replay", "lane": "nowhere" }), 404, "nowhere"),
         (json!({ "verb": "replay", "subject": "no such" }), 404, "No letter matches"),
+        (json!({ "verb": "replay", "lane": "hubspot-main", "subject": "" }), 400, "`subject` is empty"),
         (json!([]), 400, ""),
     ] {
         let answer = site.post_json("/bulk", &order).await;
         assert_eq!(answer.status, status, "{order}: {}", answer.text());
         assert!(answer.json()["error"]["message"].as_str().unwrap().contains(needle), "{order}: {}", answer.text());
+    }
+    // What a shell makes of a variable that is not set.
+    for field in ["cause", "lane", "kind", "fault", "subject", "error", "assignee", "older_than"] {
+        for (text, all) in [("", false), ("", true), (" ", false)] {
+            let order = json!({ "verb": "discard", "reason": "x", "all": all, field: text });
+            let answer = site.post_json("/bulk", &order).await;
+            assert_eq!(answer.status, 400, "{order}: {}", answer.text());
+            let told = answer.json()["error"]["message"].as_str().unwrap().contains(&format!("`{field}` is empty"));
+            assert!(told, "{order}: {}", answer.text());
+        }
+        let preview = site.get(&format!("/dead-letters/discard-matching?{field}=%20")).await;
+        assert_eq!(preview.status, 400, "{field}: {}", preview.text());
     }
     for path in ["/bulk/none", "/bulk/%0a", "/bulk/a.b"] {
         assert_eq!(site.get(path).await.status, 404, "{path}");

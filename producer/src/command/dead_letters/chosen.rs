@@ -65,6 +65,10 @@ impl Filter {
     fn terms(self) -> Result<Terms, Failure> {
         let Self { connection: lane, kind, fault, cause, subject, error, assignee, older_than: older, terms } = self;
         let flags = Terms { lane, kind, fault, cause, subject, error, assignee, older, younger: None };
+        if let Some(name) = flags.blank() {
+            let text = format!("`--{name}` is empty, which would be every letter: leave it out, or say which");
+            return Err(Failure::Usage(text));
+        }
         flags
             .and(terms.unwrap_or_default())
             .map_err(|what| Failure::Usage(format!("`--where` and an option both say which {what}")))

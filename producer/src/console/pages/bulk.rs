@@ -150,6 +150,7 @@ impl StartBulk {
     fn which(&self) -> Result<Which, ConsoleError> {
         let Self { cause, lane, kind, fault, subject, error, assignee, older_than, until, .. } = self.clone();
         let which = Which { cause, lane, kind, fault, subject, error, assignee, older_than, until, ..Which::default() };
+        which.refuse_blank()?;
         if which.is_filtered() || self.all {
             return Ok(which);
         }

@@ -64,6 +64,31 @@ impl Which {
         [cause, lane, kind, fault, subject, error, assignee, older_than].into_iter().any(Option::is_some)
     }
 
+    /// Refuses an empty text, which is in every letter: an operation must not take it for a choice. Forms leave empty fields out.
+    ///
+    /// # Errors
+    /// `BadInput`, naming the parameter.
+    pub(crate) fn refuse_blank(&self) -> Result<(), ConsoleError> {
+        let Self { cause, lane, kind, fault, subject, error, assignee, older_than, .. } = self;
+        let texts = [
+            ("cause", cause),
+            ("lane", lane),
+            ("kind", kind),
+            ("fault", fault),
+            ("subject", subject),
+            ("error", error),
+            ("assignee", assignee),
+            ("older_than", older_than),
+        ];
+        match letter_terms::blank(texts) {
+            None => Ok(()),
+            Some(name) => {
+                let text = format!("`{name}` is empty, which would be every letter: leave it out, or say which.");
+                Err(ConsoleError::bad_input(text))
+            }
+        }
+    }
+
     /// As the queue looks for them.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn show(call: Call, verb: &'static str) -> Result<View, ConsoleError> {
     let which: Which = call.query()?;
+    which.refuse_blank()?;
     let filter = which.read(&call).await?;
     let hits = Hits::seen_by(call.rooms.queue.preview(&filter, PREVIEW_LOOKS).await?, &call.viewer);
     // Times of death are Redis' own: its clock may be ahead of ours.
