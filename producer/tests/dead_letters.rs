@@ -220,6 +220,45 @@ async fn a_letter_or_a_cause_is_given_to_somebody() {
     assert!(told.contains("looked after by otto, with a new note") && !told.contains("Berg"), "{told}");
 }
 
+/// `mlc dead-letters discard --subject="$KEY"` with a variable that is not set.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_filter_is_refused_by_its_name_and_hits_nothing() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let ids = dead(&rooms, 25).await;
+    for name in ["connection", "kind", "fault", "cause", "subject", "error", "assignee", "older-than"] {
+        for value in ["", " "] {
+            let option = format!("--{name}={value}");
+            for all in [&[][..], &["--all"]] {
+                let mut arguments = vec!["dead-letters", "discard", "--reason", "x", &option];
+                arguments.extend(all);
+                let output = redis.run(&arguments);
+                assert_eq!(output.status.code(), Some(2), "{option}: {}", stderr(&output));
+                assert!(stderr(&output).contains(&format!("--{name}")), "{option}: {}", stderr(&output));
+            }
+        }
+    }
+    let quoted = redis.run(&["dead-letters", "discard", "--reason", "x", "--where", "subject~\"\""]);
+    assert_eq!(quoted.status.code(), Some(2));
+    assert!(stderr(&quoted).contains("`subject~`"), "{}", stderr(&quoted));
+    assert_fails(&redis.run(&["dead-letters", "discard", "--reason", "x", "--where", ""]), 2, &["nothing is chosen"]);
+    assert_eq!(actions(&rooms).await, [""; 0]);
+    assert_eq!(rooms.queue.bulks(10).await.unwrap(), []);
+
+    // Each of many chosen letters is found in the audit and among the ended jobs.
+    let mut arguments = vec!["dead-letters", "discard", "--reason", "closed for good"];
+    arguments.extend(ids.iter().map(String::as_str));
+    assert!(redis.run(&arguments).status.success());
+    let last = ids.last().unwrap();
+    let people = redis.json(0, &["audit", "people", "--subject", last]);
+    assert_eq!(people["items"][0]["what"], "discard_dead_letters", "{people}");
+    let shown = stdout(&redis.run(&["jobs", "show", last]));
+    assert!(shown.contains("discarded") && shown.contains("by lena: closed for good"), "{shown}");
+    assert!(stdout(&redis.run(&["jobs", "ended"])).contains("by lena: closed for good"));
+    assert_eq!(redis.json(0, &["jobs", "show", last])["ended"]["discarded"]["by"], "lena");
+    assert_fails(&redis.run(&["jobs", "show", last, "--payload"]), 3, &[last.as_str()]);
+}
+
 #[test]
 fn what_is_chosen_must_be_clear() {
     let redis = PrivateRedis::start();

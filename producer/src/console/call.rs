@@ -14,7 +14,7 @@ use crate::{Person, Rooms};
 /// Fields of what is sent that name what it is about: ids of letters, of sessions, logins, names of tokens.
 const NAMING: [&str; 4] = ["id", "ids", "name", "owner"];
 /// Most of them in one entry.
-const NAMED: usize = 20;
+const NAMED: usize = 200;
 
 /// Who looks or acts.
 #[derive(Debug, Clone)]

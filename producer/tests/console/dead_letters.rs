@@ -159,6 +159,35 @@ async fn a_letter_is_discarded_with_a_reason_after_its_page_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_discarded_a_letter_and_why_is_found_by_its_id() {
+    let site = Site::start().await;
+    let errands: Vec<Errand> = (0..31)
+        .map(|n| Errand::failing("hubspot-main", &format!("EPIC06:VEND:{n}"), refusal("name", "no name")))
+        .collect();
+    let letters = kill(&site.rooms, &errands).await;
+    let chosen: Vec<&str> = letters[..30].iter().map(JobId::as_str).collect();
+    let order = json!({ "ids": chosen, "reason": "entered twice" });
+    assert_eq!(site.post_json("/dead-letters/discard", &order).await.status, 200);
+    let order = json!({ "verb": "discard", "subject": "VEND:30", "reason": "closed" });
+    let bulk = site.post_json("/bulk", &order).await.json()["id"].as_str().unwrap().to_owned();
+    while site.rooms.queue.advance_bulks().await.unwrap().is_some() {}
+    assert_eq!(dead(&site.rooms).await, 0);
+    for (id, by) in [(&letters[29], json!({ "by": "test", "bulk": null, "reason": "entered twice" }))] {
+        let audit = site.get_json(&format!("/audit?subject={id}")).await;
+        assert_eq!(audit["items"][0]["what"], "discard_dead_letters", "{audit}");
+        assert_eq!(site.get_json(&format!("/jobs/{id}")).await["ended"]["discarded"], by);
+        let page = site.page(&format!("/jobs/{id}")).await;
+        assert!(page.contains("Discarded by") && page.contains("entered twice"), "{page}");
+    }
+    let last = format!("/jobs/{}", letters[30]);
+    let by = json!({ "by": "test", "bulk": bulk, "reason": null });
+    assert_eq!(site.get_json(&last).await["ended"]["discarded"], by);
+    assert!(site.page(&last).await.contains(&format!("href=\"/bulk/{bulk}\"")));
+    let ended = site.page("/jobs?state=ended").await;
+    assert!(ended.contains("entered twice") && ended.contains(&format!("/bulk/{bulk}")), "{ended}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_letter_tells_why_and_leads_through_its_group() {
     let site = Site::start().await;
     let letters = three(&site).await;

@@ -9,13 +9,16 @@ use super::{
     not_there, nothing_matches,
 };
 use crate::{
-    Exit, Failure, Rooms, action,
+    Exit, Failure, Rooms,
+    action::{self, begun::Begun},
     command::bulk,
     output::{Output, note},
 };
 
 /// Hits looked for before an operation by subject starts; the looking ends after some 60 ms anyway.
 const PREVIEW_LOOKS: usize = 20_000;
+/// Letters that one entry of the audit names; more take several.
+const NAMED: usize = 200;
 
 /// How an operation on many is to go.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -33,12 +36,12 @@ pub(super) async fn replay(chosen: Chosen, manner: Manner, rooms: &Rooms, output
         Target::Matching(filter) => return many(BulkVerb::Replay, filter, manner, None, rooms, output).await,
         Target::Ids(ids) => ids,
     };
-    let begun = rooms.begin("replay_dead_letters", few(&ids)).await?;
-    let jobs = begun.unless_refused(rooms.queue.replay(&ids, rooms.person.as_str()).await).await?.jobs;
-    if jobs.is_empty() {
-        begun.withdraw().await?;
-    } else {
-        begun.close(few(&jobs), None, Some(format!("{} replayed", jobs.len()))).await?;
+    let mut jobs = Vec::new();
+    for ids in ids.chunks(NAMED) {
+        let begun = rooms.begin("replay_dead_letters", named(ids)).await?;
+        let done = begun.unless_refused(rooms.queue.replay(ids, rooms.person.as_str()).await).await?.jobs;
+        close(begun, &done, |n| format!("{n} replayed")).await?;
+        jobs.extend(done);
     }
     let missing = left_out(&ids, &jobs);
     let value = json!({ "replayed": jobs, "not_on_the_shelf": missing });
@@ -60,12 +63,12 @@ pub(super) async fn discard(
         }
         Target::Ids(ids) => ids,
     };
-    let begun = rooms.begin("discard_dead_letters", few(&ids)).await?;
-    let gone = begun.unless_refused(rooms.queue.discard(&ids, rooms.person.as_str(), reason).await).await?;
-    if gone.is_empty() {
-        begun.withdraw().await?;
-    } else {
-        begun.close(few(&gone), None, Some(format!("{} discarded: {reason}", gone.len()))).await?;
+    let mut gone = Vec::new();
+    for ids in ids.chunks(NAMED) {
+        let begun = rooms.begin("discard_dead_letters", named(ids)).await?;
+        let done = begun.unless_refused(rooms.queue.discard(ids, rooms.person.as_str(), reason).await).await?;
+        close(begun, &done, |n| format!("{n} discarded: {reason}")).await?;
+        gone.extend(done);
     }
     let missing = left_out(&ids, &gone);
     let value = json!({ "discarded": gone, "not_on_the_shelf": missing });
@@ -138,9 +141,15 @@ fn letters(n: usize) -> String {
     if n == 1 { "1 letter".to_owned() } else { format!("{n} letters") }
 }
 
-/// Ids for the record of a person's action, which has a bound.
-fn few(ids: &[JobId]) -> String {
-    const NAMED: usize = 20;
-    let named = ids.iter().take(NAMED).map(JobId::as_str).collect::<Vec<_>>().join(" ");
-    if ids.len() > NAMED { format!("{named} … ({})", ids.len()) } else { named }
+/// Closes the entry of what was done to chosen letters, or takes it back when there was none.
+async fn close(begun: Begun, done: &[JobId], after: impl FnOnce(usize) -> String) -> Result<(), Failure> {
+    match done {
+        [] => begun.withdraw().await,
+        done => begun.close(named(done), None, Some(after(done.len()))).await,
+    }
+}
+
+/// All of them: whoever asks the audit for one finds who did what to it.
+fn named(ids: &[JobId]) -> String {
+    ids.iter().map(JobId::as_str).collect::<Vec<_>>().join(" ")
 }

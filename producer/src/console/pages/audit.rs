@@ -238,7 +238,7 @@ fn rows(actions: &Actions, now: DateTime<Utc>) -> Markup {
                 th scope="row" { a href={ "/audit/" (segment(&row.id)) } { (time(row.at, now)) } }
                 td { (text(&row.who)) }
                 td .tight { (text(&row.what)) }
-                td { (text(&row.subject)) }
+                td { (text(&beginning(&row.subject))) }
                 td .wide { (or_dash(row.before.as_deref())) }
                 td .wide { (ended(row)) }
             }
@@ -252,6 +252,15 @@ fn ended(row: &ActionRow) -> Markup {
         html! { strong { (UNFINISHED) } }
     } else {
         or_dash(row.after.as_deref())
+    }
+}
+
+/// Of many names the first ones: the page of the action has all.
+fn beginning(subject: &str) -> String {
+    const SHOWN: usize = 100;
+    match subject.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", subject[..end].trim_end()),
+        None => subject.to_owned(),
     }
 }
 

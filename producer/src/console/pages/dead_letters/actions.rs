@@ -28,8 +28,6 @@ pub(super) const REPLAY: &str = "/dead-letters/replay";
 pub(super) const DISCARD: &str = "/dead-letters/discard";
 /// Most letters that are chosen one by one; more are an operation by filter.
 const CHOSEN_MAX: usize = 200;
-/// Letters that an entry of the audit names.
-const NAMED: usize = 20;
 
 /// Letters chosen one by one.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -151,8 +149,8 @@ fn done(
     } else {
         format!(" {} not on the shelf any more.", dto::letters(missing.len() as u64))
     };
-    let named = hit.iter().take(NAMED).map(JobId::as_str).collect::<Vec<_>>().join(" ");
-    let subject = if hit.len() > NAMED { format!("{named} … ({})", hit.len()) } else { named };
+    // All of them: whoever asks for one finds who did what to it.
+    let subject = hit.iter().map(JobId::as_str).collect::<Vec<_>>().join(" ");
     let after = match reason {
         Some(reason) => format!("{} {what}: {reason}", hit.len()),
         None => format!("{} {what}", hit.len()),
