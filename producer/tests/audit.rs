@@ -4,7 +4,7 @@
 mod private_redis;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use mlc_ledger::{Action, Delivery};
+use mlc_ledger::{Action, AuditNote, Delivery, Sighting};
 use mlc_model::{Fingerprint, FlowId, JobId, RecordKey, TargetId, Version};
 use private_redis::{PrivateRedis, assert_fails, stdout};
 
@@ -67,4 +67,29 @@ async fn what_people_did_is_found_by_who_what_and_to_what_and_gone_on_with() {
     assert_eq!(lane["items"][0]["before"], "open");
     assert!(stdout(&redis.run(&["audit", "people", "--who", "nobody"])).contains("Nobody has done this"));
     assert_fails(&redis.run(&["audit", "people", "--after", "x"]), 3, &["no place"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_record_without_a_job_is_not_told_to_be_on_its_way() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let flow = FlowId::parse(VENDORS).unwrap();
+    let (key, version, fingerprint) = (RecordKey::from_text(KEY), Version(3), Fingerprint([3; 16]));
+    rooms.ledger.begin(&flow, &[Sighting { key: key.clone(), version, fingerprint }]).await.unwrap();
+    let told = || stdout(&redis.run(&["audit", "record", VENDORS, KEY]));
+    assert!(told().contains("no job of its name was found") && !told().contains("on its way"), "{}", told());
+    let note = AuditNote {
+        key,
+        action: Action::Refused,
+        version: Some(version),
+        fingerprint: None,
+        target_id: None,
+        window: None,
+        job: None,
+        detail: None,
+        at: rooms.clock.now(),
+    };
+    rooms.ledger.note(&flow, &[note]).await.unwrap();
+    let words = "the last push was refused; what became of it: see dead letters and ended jobs";
+    assert!(told().contains(words) && !told().contains("on its way"), "{}", told());
 }

@@ -48,10 +48,9 @@ fn a_full_redis_and_a_replica_are_said_in_words() {
         assert!(cli.stdout(Stdio::null()).status().unwrap().success());
     };
     set(&["config", "set", "maxmemory", "1"]);
-    for arguments in [&["sync", VENDORS, "--no-wait"][..], &["pause", "hubspot-main", "--reason", "x"]] {
-        let output = redis.run(arguments);
-        assert_fails(&output, 4, &["Redis is full (maxmemory)"]);
-    }
+    assert_fails(&redis.run(&["sync", VENDORS, "--no-wait"]), 4, &["Redis is full (maxmemory)"]);
+    // What takes memory can be stopped all the same.
+    redis.json(0, &["pause", "hubspot-main", "--reason", "x"]);
     set(&["config", "set", "maxmemory", "0"]);
     set(&["replicaof", "127.0.0.1", "9"]);
     assert_fails(&redis.run(&["sync", VENDORS, "--no-wait"]), 4, &["Redis is a read-only replica"]);

@@ -15,6 +15,7 @@ use crate::{
     action::{
         begun::UNFINISHED,
         edit::{self, FieldChange},
+        record::Found,
     },
     output::{Output, instant, or_dash},
 };
@@ -110,10 +111,9 @@ async fn record(flow: &str, key: &str, limit: usize, rooms: &Rooms, output: Outp
     let on_review =
         reviews.iter().map(|item| format!("{} on the review list: item {}, {}", item.kind, item.id, item.state));
     // What waits for a person, or was decided against, stays pending: nothing is on its way then.
-    let pushed = row.pending && reviews.is_empty();
-    let words = [(pushed, "a push is on its way"), (row.refused, "refused"), (row.excluded, "excluded")];
-    let state: Vec<String> =
-        words.iter().filter(|(is, _)| *is).map(|(_, word)| (*word).to_owned()).chain(on_review).collect();
+    let pushed = if reviews.is_empty() { Found::of(&rooms.queue, &key).await?.told(&row) } else { None };
+    let words = [row.refused.then_some("refused"), pushed, row.excluded.then_some("excluded")];
+    let state: Vec<String> = words.into_iter().flatten().map(str::to_owned).chain(on_review).collect();
     output.line(format!(
         "{key} → {}; newest version seen {}, delivered {}{}{}",
         or_dash(row.target.as_ref()),

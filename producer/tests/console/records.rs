@@ -1,7 +1,7 @@
 //! `/records`: a record found, shown, opened and read afresh.
 
 use chrono::TimeDelta;
-use mlc_ledger::{Action, AuditNote, Delivery, Exchange, NewReview, ReviewKind};
+use mlc_ledger::{Action, AuditNote, Delivery, Exchange, NewReview, ReviewKind, Sighting};
 use mlc_model::{Fingerprint, FlowId, JobId, RecordKey, TargetId, Version, WindowId};
 use mlc_queue::{JobFilter, Lane, Page};
 use serde_json::{Value, json};
@@ -102,6 +102,45 @@ async fn a_record_shows_its_state_trail_reviews_and_links() {
         assert!(page.contains(&format!("href=\"{link}")), "{link} is missing: {page}");
     }
     assert!(page.contains("edited &lt;b&gt;twice"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_record_is_on_its_way_only_while_a_job_of_it_is_there() {
+    let site = Site::start().await;
+    let version = Version(3);
+    site.rooms
+        .ledger
+        .begin(&flow(), &[Sighting { key: key(), version, fingerprint: Fingerprint([3; 16]) }])
+        .await
+        .unwrap();
+    let note = AuditNote {
+        key: key(),
+        action: Action::Refused,
+        version: Some(version),
+        fingerprint: None,
+        target_id: None,
+        window: None,
+        job: None,
+        detail: None,
+        at: site.rooms.clock.now(),
+    };
+    let record = async || site.get_json(PATH).await;
+    let told = |record: &Value| (record["state"].clone(), record["push"].as_str().unwrap_or_default().to_owned());
+    let begun = record().await;
+    assert!(begun["state"] == json!(["pending"]) && told(&begun).1.contains("no job of its name"), "{begun}");
+    site.rooms.ledger.note(&flow(), &[note]).await.unwrap();
+    let refused = told(&record().await);
+    assert_eq!(refused.0, json!(["refused"]));
+    assert!(refused.1.starts_with("the last push was refused") && refused.1.contains("ended jobs"), "{refused:?}");
+    let letter = kill(&site.rooms, &[Errand::failing("hubspot-main", KEY, refusal("name", "no name"))]).await.remove(0);
+    assert!(told(&record().await).1.contains("among the dead letters"));
+    site.rooms.queue.replay(std::slice::from_ref(&letter), "lena").await.unwrap();
+    assert_eq!(told(&record().await).1, "a push is on its way");
+    let page = site.page(PATH).await;
+    assert!(
+        page.contains("a push is on its way") && page.contains("/jobs?state=ended&amp;subject=EPIC06%3AVEND%3A118"),
+        "{page}"
+    );
 }
 
 #[tokio::test]

@@ -6,9 +6,12 @@ use mlc_queue::{DeadFilter, DeadLetter, JobFilter, JobState, JobView, Page, Queu
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::console::{
-    call::Viewer,
-    pages::jobs::dto::{message_for, why_for},
+use crate::{
+    action::record::{is_about, subject_of},
+    console::{
+        call::Viewer,
+        pages::jobs::dto::{message_for, why_for},
+    },
 };
 
 /// Most jobs and letters that are looked through for one record.
@@ -122,36 +125,5 @@ impl LetterRow {
             message: message_for(&letter.fault, viewer),
             died_at: letter.died_at,
         }
-    }
-}
-
-/// How jobs of a record are called. What only the shop announces bears the shop's number.
-fn subject_of(key: &RecordKey) -> String {
-    let mut parts = key.as_str().splitn(3, ':').skip(1);
-    match (parts.next(), parts.next()) {
-        (Some("SHOPORD"), Some(number)) => format!("shop order {number}"),
-        (Some("SHOPINV"), Some(number)) => format!("shop invoice {number}"),
-        _ => key.to_string(),
-    }
-}
-
-/// A search for a key finds longer keys that begin with it too. A batch names its first and its last record.
-fn is_about(found: &str, subject: &str) -> bool {
-    let same = |part: &str| part.trim().eq_ignore_ascii_case(subject);
-    let batch = found.rsplit_once(" (").map_or(found, |(names, _)| names);
-    same(found) || batch.split(" … ").any(same)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_longer_key_is_another_record_and_a_batch_names_two() {
-        assert!(is_about("EPIC06:VEND:1", "EPIC06:VEND:1"));
-        assert!(!is_about("EPIC06:VEND:118", "EPIC06:VEND:1"));
-        assert!(is_about("EPIC06:VEND:1 … EPIC06:VEND:9 (9)", "EPIC06:VEND:9"));
-        assert!(!is_about("EPIC06:VEND:10 … EPIC06:VEND:19 (9)", "EPIC06:VEND:1"));
-        assert!(is_about("shop order abc-1", &subject_of(&RecordKey::from_text("EPIC06:SHOPORD:abc-1"))));
     }
 }

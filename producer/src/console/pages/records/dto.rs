@@ -16,6 +16,8 @@ pub(super) struct RecordPage {
     pub(super) key: String,
     /// Where it stands, such as `delivered`, `pending`, `refused`; `unseen` when the flow has never seen it.
     pub(super) state: Vec<String>,
+    /// What became of a push that has not come to a good end; `null` when there is none, or when a person has to decide about it.
+    pub(super) push: Option<&'static str>,
     /// Newest version seen at the source; `null` when none was.
     pub(super) seen_version: Option<i64>,
     /// Version that the target took last; `null` when it took none, or it was deleted there.
@@ -116,7 +118,8 @@ pub(super) fn words_of(row: Option<&Row>) -> Vec<String> {
     let Some(row) = row else { return vec!["unseen".to_owned()] };
     let all = [
         (row.delivered.is_some() && !row.pending, "delivered"),
-        (row.pending, "pending"),
+        // What was refused may be on its way again; the row alone cannot tell.
+        (row.pending && !row.refused, "pending"),
         (row.refused, "refused"),
         (row.excluded, "excluded"),
     ];

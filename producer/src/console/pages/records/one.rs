@@ -14,7 +14,7 @@ use super::{
     view,
 };
 use crate::{
-    action::record::read_afresh,
+    action::record::{Found, read_afresh},
     console::{
         call::Call,
         components::record_path,
@@ -77,7 +77,9 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
     }
     let target_id = row.as_ref().and_then(|row| row.target.as_ref()).map(ToString::to_string);
     let delivered = row.as_ref().and_then(|row| row.delivered);
+    let found = Found { job: !work.jobs.is_empty(), letter: !work.letters.is_empty() };
     let page = RecordPage {
+        push: row.as_ref().filter(|_| reviews.is_empty()).and_then(|row| found.told(row)),
         state: words_of(row.as_ref()),
         seen_version: row.as_ref().and_then(|row| row.seen).map(|version| version.0),
         delivered_version: delivered.map(|delivered| delivered.version.0),

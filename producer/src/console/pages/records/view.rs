@@ -78,6 +78,7 @@ fn state(page: &RecordPage, now: DateTime<Utc>) -> Markup {
     facts(&[
         ("Flow", html! { a href={ "/flows/" (segment(&page.flow)) } { (text(&page.flow)) } }),
         ("State", html! { @for word in &page.state { (state_badge(word)) " " } }),
+        ("Last push", or_dash(page.push)),
         ("Id at the target", or_dash(page.target_id.as_deref())),
         ("Last delivered", delivered_at),
         ("Newest version seen", version(page.seen_version)),
@@ -195,6 +196,7 @@ fn work(page: &RecordPage, now: DateTime<Utc>) -> Markup {
                 }
             }))
         }
+        p { a href={ "/jobs?state=ended&" (query) } { "Its jobs that ended, with who discarded them and why" } }
         @if !work.all_letters {
             p { a href={ "/dead-letters/list?" (query) } { "There are too many letters to look at all of them here: look among dead letters" } }
         }
