@@ -39,15 +39,19 @@ async fn what_is_accepted_is_read_afresh_once_and_both_trails_tell_who_decided()
 
     let accepted = redis.json(0, &["review", "accept", &id, "--note", "agreed with the supplier"]);
     assert_eq!(accepted["item"]["decided_by"], "lena");
-    let again = redis.json(0, &["review", "accept", &id]);
-    assert_eq!(again["job"], accepted["job"], "a second acceptance must not order a second reading");
+    let late = redis.run(&["review", "accept", &id, "--note", "me too"]);
+    assert_fails(&late, 1, &["accepted by lena at 20", "nothing was changed, and no note was kept"]);
+    let late = redis.run(&["review", "dismiss", &id, "--note", "entered by hand"]);
+    assert_fails(&late, 1, &["accepted by lena at 20", "reopen it"]);
     assert_eq!(redis.json(0, &["jobs", "list"])["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(redis.json(0, &["review", "list"])["items"].as_array().map(Vec::len), Some(0));
 
     let trail = redis.json(0, &["audit", "record", VENDORS, "EPIC06:VEND:118"]);
+    assert_eq!(trail.to_string().matches("price_difference ").count(), 1, "one line for one decision: {trail}");
     assert!(trail.to_string().contains("price_difference accepted by lena"), "{trail}");
     let people = redis.json(0, &["audit", "people"]);
     assert!(people.to_string().contains("reviews.accept"), "{people}");
+    assert!(!people.to_string().contains("reviews.dismiss"), "{people}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,6 +62,7 @@ async fn what_is_dismissed_orders_nothing_and_can_be_put_back() {
     assert_eq!(redis.json(0, &["review", "dismiss", &id, "--note", "wrong"])["item"]["state"], "dismissed");
     assert_eq!(redis.json(0, &["jobs", "list"])["items"].as_array().map(Vec::len), Some(0));
     assert_eq!(redis.json(0, &["review", "reopen", &id])["item"]["state"], "open");
+    assert_fails(&redis.run(&["review", "reopen", &id]), 1, &["is open, there is no decision to take back"]);
     for unknown in ["4711", "x"] {
         assert_fails(&redis.run(&["review", "accept", unknown]), 3, &["is not on the review list"]);
     }

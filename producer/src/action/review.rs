@@ -1,14 +1,14 @@
 //! What only a person can decide.
 
 use mlc_flow::{Entity, flow_kind};
-use mlc_ledger::{Action, AuditNote, REVIEW_NOTE_BYTES, ReviewId, ReviewItem, ReviewState};
+use mlc_ledger::{Action, AuditEntry, AuditNote, LedgerError, REVIEW_NOTE_BYTES, ReviewId, ReviewItem, ReviewState};
 use mlc_model::{FlowId, JobId, System};
 
 use super::record::read_afresh;
 use crate::{Failure, Rooms};
 
-/// Lets an item through, and orders its record to be read afresh where it comes from Epicor. Repeating it after a crash
-/// orders it again, which is harmless.
+/// Lets an open item through, and orders its record to be read afresh where it comes from Epicor. Once it is accepted nothing
+/// orders that again: after a crash in between the record's own page does.
 ///
 /// # Errors
 /// As [`decide`]; those of the order say that the decision itself has taken effect.
@@ -49,10 +49,12 @@ fn source_row(item: &ReviewItem, kind: &FlowId) -> Result<Option<(Entity, String
     Ok(entity.filter(|_| kind.source == System::Epicor).map(|entity| (entity, row.to_string())))
 }
 
-/// Records a decision: on the item and among people's actions by the ledger in one step, then in the record's own trail.
+/// Records a decision: on the item and among people's actions by the ledger in one step, then in the record's own trail. What
+/// came too late stands in neither.
 ///
 /// # Errors
-/// `NothingMatched`, `Usage` for a note beyond 4,000 bytes, `Redis`.
+/// `NothingMatched`, `Usage` for a note beyond 4,000 bytes, `Wrong` with who was first for an item that is not open any more (to
+/// reopen: that is open), `Redis`.
 pub(crate) async fn decide(
     item: &ReviewItem,
     state: ReviewState,
@@ -63,7 +65,13 @@ pub(crate) async fn decide(
         return Err(Failure::Usage(format!("`note` has {bytes} bytes: use at most {REVIEW_NOTE_BYTES}")));
     }
     let now = rooms.clock.now();
-    let item = rooms.ledger.decide_review(&item.id, state, rooms.person.as_str(), note, now).await?;
+    let item = match rooms.ledger.decide_review(&item.id, state, rooms.person.as_str(), note, now).await {
+        Err(error @ LedgerError::Decided(_)) if state == ReviewState::Accepted => {
+            // Also for whoever repeats what a crash cut short: no second decision is needed for the reading.
+            return Err(Failure::Wrong(format!("{error}, or read its record afresh on the record's page")));
+        }
+        decided => decided?,
+    };
     let mut detail = format!("{} {} by {}", item.kind, item.state, rooms.person);
     if let (ReviewState::Open, Some(note)) = (state, note) {
         // The item itself keeps only notes of decisions.
@@ -83,6 +91,16 @@ pub(crate) async fn decide(
     };
     rooms.ledger.note(&item.flow, &[trail]).await?;
     Ok(item)
+}
+
+/// What a trail's entry tells somebody who may not read notes, because people write names into them: a decision without its
+/// note, everything else in full.
+pub(crate) fn without_note(entry: &AuditEntry) -> Option<&str> {
+    let detail = entry.detail.as_deref()?;
+    // What a job raised tells amounts, and nobody's words.
+    let is_decision = entry.action == Action::Reviewed && entry.job.is_none();
+    // A note begins after the first colon, as `decide` writes it. A name with a colon in it is cut too: too much is harmless.
+    detail.split_once(": ").filter(|_| is_decision).map_or(Some(detail), |(decision, _)| Some(decision))
 }
 
 /// The item of that number.

@@ -27,7 +27,7 @@ pub(crate) enum Review {
         /// The item.
         id: String,
     },
-    /// Let it through: a price difference is carried over as Epicor has it. The record is read afresh and goes on.
+    /// Let an open item through: a price difference is carried over as Epicor has it. The record is read afresh and goes on.
     Accept {
         /// The item.
         id: String,
@@ -35,7 +35,7 @@ pub(crate) enum Review {
         #[arg(long)]
         note: Option<String>,
     },
-    /// Close it: nothing is written. A later version of the record asks again.
+    /// Close an open item: nothing is written. A later version of the record asks again.
     Dismiss {
         /// The item.
         id: String,

@@ -6,7 +6,10 @@ use mlc_ledger::{NewReview, ReviewKind};
 use mlc_model::{FlowId, RecordKey};
 use serde_json::json;
 
-use crate::site::Site;
+use crate::{
+    browser::{Browser, closed_site},
+    site::Site,
+};
 
 const VENDORS: &str = "epicor_to_hubspot::vendors";
 const HOSTILE: &str = "<script>alert(1)</script>\u{202e}\"'&";
@@ -94,6 +97,12 @@ async fn an_accepted_item_is_read_afresh_and_the_audit_holds_one_entry_for_each_
 
     let again = site.post_json(&format!("{path}/accept"), &json!({})).await;
     assert_eq!((again.status, &again.json()["error"]["kind"]), (409, &json!("conflict")));
+    assert!(again.text().contains("accepted by test at 20"), "{}", again.text());
+    // Who has the open item on the screen still does not turn the decision over.
+    let late = site.post_json(&format!("{path}/dismiss"), &json!({ "note": "entered by hand" })).await;
+    assert_eq!(late.status, 409);
+    let told = late.text();
+    assert!(told.contains("accepted by test at 20") && told.contains("no note was kept"), "{told}");
     assert_eq!(site.actions().await.len(), 1, "what changed nothing leaves no entry");
     assert_eq!(site.get(&format!("{path}/accept")).await.status, 405);
 
@@ -132,4 +141,50 @@ async fn a_decision_for_a_flow_that_is_gone_is_told_as_half_done() {
     let told = site.redis.run(&["review", "dismiss", &id, "--note", &too_long]);
     crate::private_redis::assert_fails(&told, 2, &["`note` has 4001 bytes"]);
     assert_eq!(site.actions().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_eight_decisions_at_once_one_is_made_noted_and_audited() {
+    let site = Site::start().await;
+    let id = raised(&site, &review(118, ReviewKind::PriceDifference)).await;
+    let decisions = (0..8).map(|person| {
+        let verb = if person % 2 == 0 { "accept" } else { "dismiss" };
+        let (site, path) = (&site, format!("/reviews/{id}/{verb}"));
+        async move { (verb, site.post_json(&path, &json!({ "note": format!("by person {person}") })).await) }
+    });
+    let answers = futures_util::future::join_all(decisions).await;
+    let (made, late): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(_, answer)| answer.status == 200);
+    assert_eq!((made.len(), late.len()), (1, 7));
+    let (verb, item) = (made[0].0, made[0].1.json()["item"].clone());
+    for (_, answer) in &late {
+        assert_eq!((answer.status, &answer.json()["error"]["kind"]), (409, &json!("conflict")));
+        let words = format!("item {id} was {} by test at ", item["state"].as_str().unwrap());
+        assert!(answer.text().contains(&words), "{words}: {}", answer.text());
+    }
+    let shown = site.get_json(&format!("/reviews/{id}")).await;
+    assert_eq!(shown["item"], item, "the note of the one who decided stands");
+    assert_eq!(shown["history"].as_array().map(Vec::len), Some(1), "{shown}");
+    let subject = format!("review {id}: {VENDORS} EPIC06:VEND:118 price_difference");
+    assert_eq!(site.actions().await, [format!("reviews.{verb} {subject}")]);
+}
+
+#[tokio::test]
+async fn the_note_of_whoever_reopens_is_for_those_who_may_decide() {
+    let site = closed_site().await;
+    let mut to_write = review(118, ReviewKind::PriceDifference);
+    to_write.job = Some(mlc_model::JobId::parse("job-1").unwrap());
+    let id = raised(&site, &to_write).await;
+    let (mut olga, mut rita) = (Browser::of(&site, "olga").await, Browser::of(&site, "rita").await);
+    for (verb, note) in [("dismiss", "agreed with Otto Meier"), ("reopen", "asked: Otto Meier, otto@private.example")] {
+        let answer = olga.post(&format!("/reviews/{id}/{verb}"), &[("note", note)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+    }
+    let record = format!("/records/{VENDORS}/EPIC06:VEND:118");
+    for path in [format!("/reviews/{id}"), format!("/api/v1/reviews/{id}"), record.clone(), format!("/api/v1{record}")]
+    {
+        let (full, without) = (olga.get(&path).await.text(), rita.get(&path).await.text());
+        assert!(full.contains("price_difference open by olga: asked: Otto Meier"), "{path}: {full}");
+        assert!(without.contains("price_difference open by olga"), "{path}: {without}");
+        assert!(!without.contains("Otto") && !without.contains("asked"), "{path}: {without}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use mlc_model::{Fault, FaultKind, InvalidWindow, System, WindowId};
 
-use crate::ReviewId;
+use crate::{ReviewId, ReviewItem, ReviewState};
 
 /// The ledger could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,10 @@ pub enum LedgerError {
     /// No such item on the review list: never given out, or decided so long ago that it was dropped.
     #[error("item {0} is not on the review list")]
     NoSuchReview(ReviewId),
+    /// The item does not stand as whoever decides saw it: somebody else decided meanwhile, or took a decision back. It is
+    /// given as it stands; nothing was changed.
+    #[error("{}", standing(.0))]
+    Decided(Box<ReviewItem>),
     /// A list that is gone on with from a place that it never gave.
     #[error("this is no place in the audit: begin again without it")]
     NoSuchPlace,
@@ -48,6 +52,18 @@ impl LedgerError {
     }
 }
 
+/// Who decided about an item and when, for somebody who comes too late.
+fn standing(item: &ReviewItem) -> String {
+    let (id, state) = (item.id, item.state);
+    let nothing = "nothing was changed, and no note was kept";
+    if state == ReviewState::Open {
+        return format!("item {id} is open, there is no decision to take back: {nothing}");
+    }
+    let who = item.decided_by.as_deref().unwrap_or("somebody");
+    let when = item.decided_at.map(|at| format!(" at {}", at.format("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
+    format!("item {id} was {state} by {who}{when}: {nothing}; reopen it to decide anew")
+}
+
 /// `Transient` when Redis failed, `Rejected` for what the caller gave, `Defect` for what was stored.
 impl From<LedgerError> for Fault {
     fn from(error: LedgerError) -> Self {
@@ -56,6 +72,7 @@ impl From<LedgerError> for Fault {
             LedgerError::TooLong { .. }
             | LedgerError::NoSuchWindow(_)
             | LedgerError::NoSuchReview(_)
+            | LedgerError::Decided(_)
             | LedgerError::NoSuchPlace => (FaultKind::Rejected, System::Connector),
             LedgerError::InvalidWindow(_) | LedgerError::Unreadable { .. } => (FaultKind::Defect, System::Connector),
         };

@@ -192,13 +192,14 @@ impl Ledger {
         Ok(redis::cmd("ZCARD").arg(index).query_async(&mut self.connection()).await?)
     }
 
-    /// Records what a person decided; `Open` takes a decision back. Leaves a [`crate::PersonAction`] in the same step:
-    /// `reviews.accept`, `reviews.dismiss` or `reviews.reopen`. The same decision once more changes nothing.
+    /// Records what a person decided about an open item; `Open` takes a decision back. Leaves a [`crate::PersonAction`] in the
+    /// same step: `reviews.accept`, `reviews.dismiss` or `reviews.reopen`. Of many who decide at once one does.
     ///
     /// It moves nothing by itself: whoever waits for the decision asks [`Ledger::review_accepted`] at its next turn.
     ///
     /// # Errors
-    /// `NoSuchReview`; `TooLong` for a name beyond 256 bytes or a note beyond 4,000; `Redis`.
+    /// `NoSuchReview`; `Decided` for an item that is decided already, or open already where `state` is `Open`, even by the same
+    /// person in the same way: nothing is changed then; `TooLong` for a name beyond 256 bytes or a note beyond 4,000; `Redis`.
     pub async fn decide_review(
         &self,
         id: &ReviewId,
@@ -215,7 +216,7 @@ impl Ledger {
             ReviewState::Accepted => "reviews.accept",
             ReviewState::Dismissed => "reviews.dismiss",
         };
-        let stored: Option<Stored> = scripts::DECIDE_REVIEW
+        let answer: Option<(u8, Stored)> = scripts::DECIDE_REVIEW
             .key(keys.meta())
             .key(keys::actions(self.namespace()))
             .key(keys.index("decided"))
@@ -234,7 +235,9 @@ impl Ledger {
             .arg(self.decided_reviews)
             .invoke_async(&mut self.connection())
             .await?;
-        ReviewItem::read(stored.ok_or(LedgerError::NoSuchReview(*id))?)
+        let (decided, stored) = answer.ok_or(LedgerError::NoSuchReview(*id))?;
+        let item = ReviewItem::read(stored)?;
+        if decided == 1 { Ok(item) } else { Err(LedgerError::Decided(Box::new(item))) }
     }
 
     /// Whether a person accepted exactly this. False again once the decision was dropped: see

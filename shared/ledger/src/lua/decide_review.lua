@@ -2,12 +2,14 @@
 -- KEYS    meta, people's actions (STREAM), index `decided`, index `all`
 -- ARGV    prefix of items, prefix of indexes, prefix of records' items, number, new state, who, note or '', time in ms,
 --         time as text, verb, about how many actions are kept, most decided items kept
--- result  the item, or nil when there is none
+-- result  1 and the item as it is now; 0 and the item as it stands, when it is not as whoever decides saw it; nil when there is
+--         none
 local items, index, of, id, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local before = redis.call('HGET', items .. id, 'state')
 if not before then return false end
--- Decided the same way already: the first decision stands, with its time and its name.
-if before == state then return view(items, id) end
+-- Only what is open is decided, and only what is decided is opened again: the first decision stands, with its time, name and
+-- note, until somebody has seen it and takes it back.
+if (before == 'open') == (state == 'open') then return { 0, view(items, id) } end
 
 local named = redis.call('HMGET', items .. id, 'flow', 'key', 'kind')
 redis.call('HSET', items .. id, 'state', state)
@@ -42,4 +44,4 @@ for _ = 1, 16 do
     redis.call('DEL', items .. old)
   end
 end
-return view(items, id)
+return { 1, view(items, id) }

@@ -123,7 +123,9 @@ async fn a_decision_holds_for_its_own_version_and_no_other() {
     let again = ledger.raise_review(&NewReview { at: at(20), ..new(1, PriceDifference, "v1") }).await.unwrap();
     assert_eq!((again.state, again.times, again.last_at), (Accepted, 2, at(20)), "it stays decided");
     assert!(accepted(PriceDifference, "v1").await);
-    ledger.decide_review(&item.id, Dismissed, "tom", None, at(30)).await.unwrap();
+    ledger.decide_review(&item.id, Open, "tom", None, at(30)).await.unwrap();
+    assert!(!accepted(PriceDifference, "v1").await);
+    ledger.decide_review(&item.id, Dismissed, "tom", None, at(31)).await.unwrap();
     assert!(!accepted(PriceDifference, "v1").await);
     assert_eq!(ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap().state, Dismissed);
 }
@@ -152,21 +154,21 @@ async fn each_decision_is_audited_once_with_what_was_before_and_after() {
     let id = ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap().id;
     let quoted = "cli:le\"na\\/ä\u{7}";
     ledger.decide_review(&id, Accepted, quoted, Some("first"), at(1)).await.unwrap();
-    let repeated = ledger.decide_review(&id, Accepted, "tom", Some("second"), at(2)).await.unwrap();
-    assert_eq!(
-        (repeated.decided_by.as_deref(), repeated.decided_at),
-        (Some(quoted), Some(at(1))),
-        "the first one stands"
-    );
-    assert_eq!(repeated.note.as_deref(), Some("first"));
-    let changed = ledger.decide_review(&id, Dismissed, "tom", None, at(3)).await.unwrap();
-    assert_eq!(
-        (changed.decided_by.as_deref(), changed.note),
-        (Some("tom"), None),
-        "an old note goes with its decision"
-    );
+    // Neither the same once more nor the opposite: whoever asks for it saw the item open.
+    for state in [Accepted, Dismissed] {
+        let late = ledger.decide_review(&id, state, "tom", Some("second"), at(2)).await.unwrap_err();
+        let LedgerError::Decided(stands) = &late else { panic!("{late:?}") };
+        assert_eq!((stands.state, stands.decided_by.as_deref()), (Accepted, Some(quoted)), "the first one stands");
+        assert_eq!((stands.decided_at, stands.note.as_deref()), (Some(at(1)), Some("first")));
+        let (told, when) = (late.to_string(), at(1).format("%Y-%m-%dT%H:%M:%SZ").to_string());
+        assert!(told.contains("accepted by") && told.contains(&when) && told.contains("nothing was changed"), "{told}");
+        assert_eq!(Fault::from(late).kind, FaultKind::Rejected);
+    }
     let reopened = ledger.decide_review(&id, Open, "tom", Some("not kept"), at(4)).await.unwrap();
     assert_eq!((reopened.decided_by, reopened.decided_at, reopened.note), (None, None, None));
+    let again = ledger.decide_review(&id, Open, "lena", None, at(5)).await.unwrap_err();
+    assert!(again.to_string().contains("item 1 is open"), "{again}");
+    ledger.decide_review(&id, Dismissed, "tom", None, at(6)).await.unwrap();
 
     let actions: Vec<_> = ledger.audit_actions(10).await.unwrap().into_iter().rev().map(|entry| entry.action).collect();
     let told: Vec<_> = actions
@@ -177,11 +179,38 @@ async fn each_decision_is_audited_once_with_what_was_before_and_after() {
         told,
         [
             (quoted, "reviews.accept", "open", "accepted", at(1)),
-            ("tom", "reviews.dismiss", "accepted", "dismissed", at(3)),
-            ("tom", "reviews.reopen", "dismissed", "open", at(4)),
+            ("tom", "reviews.reopen", "accepted", "open", at(4)),
+            ("tom", "reviews.dismiss", "open", "dismissed", at(6)),
         ]
     );
     assert_eq!(actions[0].subject, "review 1: epicor_to_hubspot::vendors EPIC06:VEND:1 price_difference");
+}
+
+#[tokio::test]
+async fn of_eight_who_decide_at_once_one_does_and_the_others_hear_of_it() {
+    let server = Server::start().await;
+    let ledger = server.ledger();
+    for round in 1..=20 {
+        let id = ledger.raise_review(&new(round, PriceDifference, "v1")).await.unwrap().id;
+        let mut racers = tokio::task::JoinSet::new();
+        for person in 0..8 {
+            let (ledger, state) = (server.ledger(), if person % 2 == 0 { Accepted } else { Dismissed });
+            let who = format!("person{person}");
+            racers.spawn(async move { ledger.decide_review(&id, state, &who, Some(&who), at(1)).await });
+        }
+        let (won, lost): (Vec<_>, Vec<_>) = racers.join_all().await.into_iter().partition(Result::is_ok);
+        assert_eq!((won.len(), lost.len()), (1, 7), "round {round}");
+        let won = won.into_iter().next().unwrap().unwrap();
+        for late in lost {
+            assert!(matches!(late, Err(LedgerError::Decided(stands)) if *stands == won), "round {round}");
+        }
+        assert_eq!(ledger.review(&id).await.unwrap().as_ref(), Some(&won));
+        let subject = format!("review {id}: ");
+        let entries = ledger.audit_actions(500).await.unwrap();
+        let entries: Vec<_> = entries.iter().filter(|entry| entry.action.subject.starts_with(&subject)).collect();
+        assert_eq!(entries.len(), 1, "round {round}");
+        assert_eq!(entries[0].action.who, won.decided_by.unwrap());
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use mlc_ledger::{Action, AuditEntry, ReviewItem, Row};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{about::Work, exchange::ExchangeShown, screens::Screen};
+use super::{super::reviews::trail_text, about::Work, exchange::ExchangeShown, screens::Screen};
+use crate::console::call::Viewer;
 
 /// One record of one flow.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -65,7 +66,7 @@ pub(super) struct TrailRow {
     pub(super) window: Option<String>,
     /// Job that carried it.
     pub(super) job: Option<String>,
-    /// A few words.
+    /// A few words; without the note of a decision for who may only look.
     pub(super) detail: Option<String>,
 }
 
@@ -84,8 +85,8 @@ pub(super) struct ReviewRow {
     pub(super) last_at: DateTime<Utc>,
 }
 
-impl From<&AuditEntry> for TrailRow {
-    fn from(entry: &AuditEntry) -> Self {
+impl TrailRow {
+    pub(super) fn seen_by(entry: &AuditEntry, viewer: &Viewer) -> Self {
         Self {
             id: entry.id.to_string(),
             at: entry.at,
@@ -96,7 +97,7 @@ impl From<&AuditEntry> for TrailRow {
             target_id: entry.target_id.as_ref().map(ToString::to_string),
             window: entry.window.as_ref().map(ToString::to_string),
             job: entry.job.as_ref().map(ToString::to_string),
-            detail: entry.detail.clone(),
+            detail: trail_text(entry, viewer),
         }
     }
 }

@@ -87,7 +87,7 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
         delivered_at: delivered_at(&trail).filter(|_| query.after.is_none()),
         screens: screens(rooms, &flow, settings, &key, target_id.as_deref()).await?,
         target_id,
-        trail: trail.iter().map(TrailRow::from).collect(),
+        trail: trail.iter().map(|entry| TrailRow::seen_by(entry, &call.viewer)).collect(),
         next: more(&trail, next),
         reviews: reviews.iter().take(REVIEWS).map(ReviewRow::from).collect(),
         work,

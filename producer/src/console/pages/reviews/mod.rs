@@ -5,7 +5,7 @@ mod page;
 
 use chrono::{DateTime, Utc};
 use mlc_accounts::Role;
-use mlc_ledger::{Action, ReviewFilter, ReviewId, ReviewItem, ReviewKind, ReviewState};
+use mlc_ledger::{Action, AuditEntry, ReviewFilter, ReviewId, ReviewItem, ReviewKind, ReviewState};
 use mlc_model::FlowId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use self::amounts::Amounts;
 use crate::{
-    action::review::{accept, decide, find},
+    action::review::{accept, decide, find, without_note},
     console::{
         call::{Call, Viewer},
         error::ConsoleError,
@@ -33,10 +33,15 @@ pub(super) fn routes() -> Vec<Route> {
             .asks::<Wanted>()
             .answers::<ReviewList>(),
         Route::show("/reviews/{id}", "One item of the review list", show).answers::<ReviewPage>(),
-        Route::act("/reviews/{id}/accept", "reviews.accept", "Let it through; the record is read afresh", accept_item)
-            .takes::<Note>()
-            .recorded_by_ledger(),
-        Route::act("/reviews/{id}/dismiss", "reviews.dismiss", "Close it; nothing is written", dismiss)
+        Route::act(
+            "/reviews/{id}/accept",
+            "reviews.accept",
+            "Let an open one through; the record is read afresh",
+            accept_item,
+        )
+        .takes::<Note>()
+        .recorded_by_ledger(),
+        Route::act("/reviews/{id}/dismiss", "reviews.dismiss", "Close an open one; nothing is written", dismiss)
             .takes::<Note>()
             .recorded_by_ledger(),
         Route::act("/reviews/{id}/reopen", "reviews.reopen", "Put a decided item back on the list", reopen)
@@ -141,7 +146,7 @@ struct Fact {
 struct Event {
     /// When.
     at: DateTime<Utc>,
-    /// What.
+    /// What; without the note of a decision for who may only look.
     text: String,
     /// The job that raised it.
     job: Option<String>,
@@ -213,7 +218,7 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
     let trail = call.rooms.ledger.audit_record(&item.flow, &item.key, TRAIL).await?;
     let history = trail.into_iter().filter(|entry| entry.action == Action::Reviewed).map(|entry| Event {
         at: entry.at,
-        text: entry.detail.unwrap_or_else(|| "reviewed".to_owned()),
+        text: trail_text(&entry, &call.viewer).unwrap_or_else(|| "reviewed".to_owned()),
         job: entry.job.map(|job| job.to_string()),
     });
     let (mut amounts, mut facts) = (Vec::new(), Vec::new());
@@ -235,8 +240,13 @@ async fn show(call: Call) -> Result<View, ConsoleError> {
     Ok(View::new("/reviews", title, shown, move |shown, viewer| page::one(shown, viewer, now)))
 }
 
+/// An entry of a record's trail in the words that somebody may read.
+pub(super) fn trail_text(entry: &AuditEntry, viewer: &Viewer) -> Option<String> {
+    if viewer.may(Role::Operator) { entry.detail.clone() } else { without_note(entry).map(str::to_owned) }
+}
+
 async fn accept_item(call: Call) -> Result<Done, ConsoleError> {
-    let (item, note) = undecided(&call, ReviewState::Accepted).await?;
+    let (item, note) = asked(&call).await?;
     let (item, job) = accept(&item, note.as_deref(), &call.rooms).await?;
     let more = match &job {
         Some(job) => format!("; the record is read afresh by job {job}"),
@@ -247,27 +257,22 @@ async fn accept_item(call: Call) -> Result<Done, ConsoleError> {
 }
 
 async fn dismiss(call: Call) -> Result<Done, ConsoleError> {
-    let (item, note) = undecided(&call, ReviewState::Dismissed).await?;
+    let (item, note) = asked(&call).await?;
     let note = note.ok_or_else(|| ConsoleError::bad_input("Say in `note` why it is dismissed."))?;
     let item = decide(&item, ReviewState::Dismissed, Some(&note), &call.rooms).await?;
     Ok(done(&call, &item, format!("Dismissed {} of {}.", item.kind, item.key), None))
 }
 
 async fn reopen(call: Call) -> Result<Done, ConsoleError> {
-    let (item, note) = undecided(&call, ReviewState::Open).await?;
+    let (item, note) = asked(&call).await?;
     let item = decide(&item, ReviewState::Open, note.as_deref(), &call.rooms).await?;
     Ok(done(&call, &item, format!("{} of {} is open again.", item.kind, item.key), None))
 }
 
-/// The item of the call, where it does not stand in `state` already, with the note that was sent.
-async fn undecided(call: &Call, state: ReviewState) -> Result<(ReviewItem, Option<String>), ConsoleError> {
+/// The item of the call, with the note that was sent. Whether it can still be decided only the ledger knows.
+async fn asked(call: &Call) -> Result<(ReviewItem, Option<String>), ConsoleError> {
     let note = call.input::<Note>()?.note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
-    let item = find(call.text("id"), &call.rooms).await?;
-    if item.state == state {
-        let who = item.decided_by.as_deref().map(|who| format!(", decided by {who}")).unwrap_or_default();
-        return Err(ConsoleError::conflict(format!("Item {} is {state} already{who}: nothing was changed.", item.id)));
-    }
-    Ok((item, note))
+    Ok((find(call.text("id"), &call.rooms).await?, note))
 }
 
 fn done(call: &Call, item: &ReviewItem, message: String, job: Option<String>) -> Done {

@@ -115,13 +115,15 @@ async fn the_review_list_is_filtered_and_follows_decisions() {
         browser.press("main nav", tab).await;
         browser.shows(rows, "href", &items(numbers)).await;
     }
-    // Who changed his mind moves an item from one decided state to the other.
+    // Who changed his mind takes the decision back first.
     let (first, dismissed) = ("1".parse().unwrap(), mlc_ledger::ReviewState::Dismissed);
+    let open = mlc_ledger::ReviewState::Open;
     ledger.decide_review(&first, dismissed, "otto", Some("a mistake"), now).await.unwrap();
     browser.go("/reviews?state=dismissed").await;
     browser.shows(rows, "href", &items(&[1])).await;
-    ledger.decide_review(&first, accepted, "otto", None, now).await.unwrap();
+    ledger.decide_review(&first, open, "otto", None, now).await.unwrap();
     browser.sees("No item stands here.").await;
+    ledger.decide_review(&first, accepted, "otto", None, now).await.unwrap();
     browser.go("/reviews/2").await;
     browser.sees("agreed with the supplier").await;
     browser.sees("otto").await;
