@@ -198,6 +198,9 @@ async fn list(rooms: &Rooms, output: Output) -> Result<(), Failure> {
     let rows = accounts.iter().map(|account| {
         let state = match (account.disabled, account.one_time_until) {
             (true, _) => "disabled".to_owned(),
+            (false, Some(until)) if account.one_time_used => {
+                format!("has used the one-time password, has to choose another until {}", instant(until))
+            }
             (false, Some(until)) => format!("has to choose a password until {}", instant(until)),
             (false, None) => "active".to_owned(),
         };

@@ -48,6 +48,14 @@ async fn a_new_person_gets_a_password_for_one_login_and_chooses_another_before_a
     assert_eq!(tried.header("location"), "/account");
     assert!(site.rooms.accounts.tokens(None).await.unwrap().is_empty());
     assert!(nina.get("/account").await.text().contains("Somebody else chose your password"));
+    // Whoever reads it in a mail comes too late, also while she has not chosen yet.
+    assert!(root.get("/people").await.text().contains("one-time password used"));
+    let late = Browser::at(&site).login("nina", &one_time).await;
+    assert_eq!(late.status, 401);
+    assert!(late.text().contains("do not belong together"), "{}", late.text());
+    let (_, what, subject, after) = last(&site).await;
+    assert_eq!((what.as_str(), subject.as_str()), ("login_refused", "nina"));
+    assert!(after.as_deref().unwrap().starts_with("this one-time password has been used"), "{after:?}");
     let form = |new: &'static str, again: &'static str| [("new", new), ("again", again)];
     for (pair, status) in [
         (form("short", "short"), 400),

@@ -27,6 +27,8 @@ pub struct Account {
     pub disabled: bool,
     /// Until when its password, chosen by somebody else, can be used to choose another one; `None` = it is the person's own.
     pub one_time_until: Option<DateTime<Utc>>,
+    /// Whether somebody has logged in with that password, which opens no second login.
+    pub one_time_used: bool,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// Who made it.
@@ -44,6 +46,9 @@ pub(crate) struct Stored {
     /// Milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) one_time_until: Option<i64>,
+    /// Only of a one-time password: whether it has opened its one login.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) one_time_used: bool,
     created_at: i64,
     created_by: String,
     password_at: i64,
@@ -70,6 +75,7 @@ impl Stored {
             role: self.role,
             disabled: self.disabled,
             one_time_until: self.one_time_until.map(time),
+            one_time_used: self.one_time_used,
             created_at: time(self.created_at),
             created_by: self.created_by.clone(),
             password_at: time(self.password_at),
@@ -81,8 +87,25 @@ impl Stored {
         self.hash = hash;
         self.password_at = now;
         self.one_time_until = one_time.then(|| now + i64::try_from(ONE_TIME_FOR.as_millis()).unwrap_or(i64::MAX));
+        self.one_time_used = false;
         self.epoch = random_mark();
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What became of a one-time password at a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OneTime {
+    /// This login is its one.
+    Taken,
+    /// Another login was.
+    Used,
+    /// The account was closed or has another password meanwhile.
+    Over,
 }
 
 /// An account to be made.
@@ -94,7 +117,7 @@ pub struct NewAccount {
     pub role: Role,
     /// The first password.
     pub password: NewPassword,
-    /// Whether the person must choose another one at the first login, within [`ONE_TIME_FOR`].
+    /// Whether it is good for one login within [`ONE_TIME_FOR`], at which the person must choose another one.
     pub one_time: bool,
     /// Who makes it.
     pub by: String,
@@ -113,6 +136,7 @@ impl Accounts {
             role: new.role,
             disabled: false,
             one_time_until: None,
+            one_time_used: false,
             created_at: now.timestamp_millis(),
             created_by: new.by,
             password_at: 0,
@@ -196,8 +220,8 @@ impl Accounts {
         .await
     }
 
-    /// Gives an account a password without knowing the old one: ends its sessions and opens its lock. With `one_time` the person
-    /// has to choose another one within [`ONE_TIME_FOR`]. Returns the account as it was.
+    /// Gives an account a password without knowing the old one: ends its sessions and opens its lock. With `one_time` it is
+    /// good for one login within [`ONE_TIME_FOR`], at which the person has to choose another one. Returns the account as it was.
     ///
     /// # Errors
     /// `NoSuchAccount`, `LastAdmin` for a one-time password of the last admin, `Busy`, `Conflict`, `Redis`.
@@ -249,6 +273,25 @@ impl Accounts {
             Ok(())
         })
         .await
+    }
+
+    /// Takes the one login of a one-time password. `seen` is the account whose password was found to be right: of many who log in
+    /// with it at the same time, in any number of processes, one is let in.
+    pub(crate) async fn take_one_time(&self, seen: &Stored) -> Result<OneTime, AccountsError> {
+        for _ in 0..TRIES {
+            let Some((json, mut stored)) = self.stored(&seen.name).await? else { return Ok(OneTime::Over) };
+            if stored.disabled || stored.hash != seen.hash {
+                return Ok(OneTime::Over);
+            }
+            if stored.one_time_used {
+                return Ok(OneTime::Used);
+            }
+            stored.one_time_used = true;
+            if self.put(&seen.name, &json, &stored.write()?).await? == "done" {
+                return Ok(OneTime::Taken);
+            }
+        }
+        Err(AccountsError::Conflict(seen.name.clone()))
     }
 
     /// Removes an account, its tokens and its sessions. Returns it as it was.

@@ -7,7 +7,9 @@ use redis::AsyncCommands as _;
 use secrecy::SecretString;
 
 use crate::{
-    Account, AccountName, Accounts, AccountsError, millis,
+    Account, AccountName, Accounts, AccountsError,
+    account::OneTime,
+    millis,
     password::Turn,
     scripts,
     secret::{Digest, random_secret},
@@ -82,6 +84,8 @@ pub struct Refusal {
     pub account: Option<AccountName>,
     /// Whether that account is disabled, or its one-time password too old.
     pub closed: bool,
+    /// Whether the password was right and a one-time one that somebody has logged in with before.
+    pub used: bool,
     /// The lock that begins with this failure.
     pub lock: Option<Locked>,
 }
@@ -149,12 +153,24 @@ impl Accounts {
             return Ok(Login::Refused(Refusal {
                 account: stored.map(|stored| stored.name),
                 closed,
+                used: false,
                 lock: worst(&locks),
             }));
         };
-        if stored.disabled || stored.one_time_until.is_some_and(late) {
+        let refused = |closed: bool, used: bool| {
             let account = Some(stored.name.clone());
-            return Ok(Login::Refused(Refusal { account, closed: true, lock: worst(&locks) }));
+            Ok(Login::Refused(Refusal { account, closed, used, lock: worst(&locks) }))
+        };
+        if stored.disabled || stored.one_time_until.is_some_and(late) {
+            return refused(true, stored.one_time_used);
+        }
+        // Before the session: whoever dies in between has lost a password that an admin can give anew, and opened no second login.
+        if stored.one_time_until.is_some() {
+            match self.take_one_time(stored).await? {
+                OneTime::Taken => {}
+                OneTime::Used => return refused(false, true),
+                OneTime::Over => return refused(true, false),
+            }
         }
         let mut call = scripts::SUCCEED.prepare_invoke();
         keys.iter().for_each(|(key, _)| {

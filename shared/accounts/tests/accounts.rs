@@ -168,9 +168,9 @@ async fn a_wrong_password_a_wrong_name_and_a_disabled_account_are_refused_alike(
     house.add("kim", Role::Operator).await;
     house.accounts.set_disabled(&name("kim"), true).await.unwrap();
     let wrong = refusal(house.login("lena", "wrong", now()).await);
-    assert_eq!(wrong, Refusal { account: Some(name("lena")), closed: false, lock: None });
+    assert_eq!(wrong, Refusal { account: Some(name("lena")), closed: false, used: false, lock: None });
     let nobody = refusal(house.login("my-password-in-the-wrong-field", PASSWORD, now()).await);
-    assert_eq!(nobody, Refusal { account: None, closed: false, lock: None });
+    assert_eq!(nobody, Refusal { account: None, closed: false, used: false, lock: None });
     assert!(refusal(house.login("kim", PASSWORD, now()).await).closed);
     for odd in ["", "\u{0}", "a\nb", "(x)"] {
         assert_eq!(refusal(house.login(odd, PASSWORD, now()).await).account, None);
@@ -325,10 +325,48 @@ async fn a_new_password_from_an_admin_opens_the_lock_and_is_good_for_three_days(
     house.accounts.set_password(&kim, &password(PASSWORD), true, now()).await.unwrap();
     let welcome = house.welcome("kim", now()).await;
     assert_eq!(welcome.account.one_time_until, Some(secs(72 * 3_600)));
+    house.accounts.set_password(&kim, &password(PASSWORD), true, now()).await.unwrap();
     assert!(refusal(house.login("kim", PASSWORD, secs(72 * 3_600)).await).closed);
     let (current, own) = (SecretString::from(PASSWORD), password("my very own secret"));
     house.accounts.change_password(&kim, &current, &own, now()).await.unwrap();
     assert_eq!(house.accounts.account(&kim).await.unwrap().unwrap().one_time_until, None);
+}
+
+#[tokio::test]
+async fn a_one_time_password_opens_one_login_and_its_session_chooses_another() {
+    let house = House::open().await;
+    house.add("boss", Role::Admin).await;
+    let kim = house.add_with("kim", Role::Operator, true).await;
+    assert!(!house.accounts.account(&kim).await.unwrap().unwrap().one_time_used);
+    // At the same time, in as many processes: one comes in.
+    let tries = join_all((0..4).map(|_| house.login("kim", PASSWORD, now()))).await;
+    let (came_in, others): (Vec<_>, Vec<_>) = tries.into_iter().partition(|login| matches!(login, Login::In(_)));
+    assert_eq!((came_in.len(), others.len()), (1, 3));
+    let Some(Login::In(welcome)) = came_in.into_iter().next() else { panic!("nobody came in") };
+    assert!(welcome.account.one_time_until.is_some());
+    for other in others {
+        let Refusal { account, closed, used, .. } = refusal(other);
+        assert_eq!((account, closed, used), (Some(kim.clone()), false, true));
+    }
+    assert!(house.accounts.account(&kim).await.unwrap().unwrap().one_time_used);
+    assert_eq!(house.accounts.sessions(&kim, now()).await.unwrap().len(), 1);
+
+    assert!(house.is_in(&welcome.session, now()).await);
+    // Another one is another login, also for whoever never chose one. What comes after it counts as any wrong password does.
+    house.accounts.set_password(&kim, &password(PASSWORD), true, now()).await.unwrap();
+    let welcome = house.welcome("kim", now()).await;
+    for nth in 1..=5 {
+        let Refusal { used, lock, .. } = refusal(house.login("kim", PASSWORD, now()).await);
+        assert_eq!((used, lock.is_some()), (true, nth == 5));
+    }
+    assert!(house.is_in(&welcome.session, now()).await);
+    let (current, own) = (SecretString::from(PASSWORD), password("my very own secret"));
+    house.accounts.change_password(&kim, &current, &own, now()).await.unwrap();
+    for _ in 0..2 {
+        assert!(matches!(house.login("kim", "my very own secret", secs(5)).await, Login::In(_)));
+    }
+    let account = house.accounts.account(&kim).await.unwrap().unwrap();
+    assert_eq!((account.one_time_until, account.one_time_used), (None, false));
 }
 
 #[tokio::test]

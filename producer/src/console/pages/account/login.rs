@@ -91,7 +91,7 @@ fn form(form: &LoginForm, problem: Option<&str>, nobody: bool) -> Markup {
             button .primary type="submit" { "Log in" }
         }
         p .hint {
-            "Forgotten? An admin can give you another password. If you come back here although the password was right, this page \
+            "Forgotten, or a one-time password that has opened its one login? An admin can give you another password. If you come back here although the password was right, this page \
              was not loaded over TLS."
         }
     }
@@ -190,7 +190,12 @@ async fn record_refusal(call: &Call, refusal: &Refusal) -> Result<(), ConsoleErr
     if recorded == Recorded::No {
         return Ok(());
     }
-    let mut words = vec![if refusal.closed { "account is closed" } else { "wrong name or password" }.to_owned()];
+    let why = match (refusal.closed, refusal.used) {
+        (true, _) => "account is closed",
+        (false, true) => "this one-time password has been used",
+        (false, false) => "wrong name or password",
+    };
+    let mut words = vec![why.to_owned()];
     words.extend(refusal.lock.map(|lock| match lock {
         Locked::Name(wait) => format!("the name is locked for {} s", whole_secs(wait)),
         Locked::Address(wait) => format!("the address is locked for {} s", whole_secs(wait)),

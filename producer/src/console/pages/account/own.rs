@@ -165,8 +165,8 @@ fn page(own: &Own, viewer: &Viewer) -> Markup {
         h1 { "Account" }
         @if let Some(until) = account.one_time_until {
             p .message .error {
-                "Somebody else chose your password. Choose one of your own before anything else; this one ends "
-                (time(until, own.at)) "."
+                "Somebody else chose your password. Choose one of your own before anything else: this one opens no second login, \
+                 and ends " (time(until, own.at)) "."
             }
         }
         (facts(&[

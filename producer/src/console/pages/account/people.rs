@@ -41,6 +41,8 @@ struct AccountRow {
     disabled: bool,
     /// Until when its one-time password can be used; null = the password is the person's own.
     one_time_until: Option<DateTime<Utc>>,
+    /// Whether somebody has logged in with that password: it opens no second login.
+    one_time_used: bool,
     /// When it was made.
     created_at: DateTime<Utc>,
     /// Who made it.
@@ -54,6 +56,7 @@ impl From<Account> for AccountRow {
             role: account.role.to_string(),
             disabled: account.disabled,
             one_time_until: account.one_time_until,
+            one_time_used: account.one_time_used,
             created_at: account.created_at,
             created_by: account.created_by,
         }
@@ -157,7 +160,9 @@ fn row(account: &AccountRow, now: DateTime<Utc>) -> Markup {
             td data-label="State" {
                 @if account.disabled { (badge("bad", "disabled")) }
                 @else if let Some(until) = account.one_time_until {
-                    @if until <= now { (badge("warn", "one-time password ended")) } @else { (badge("warn", "has to choose a password")) }
+                    @if until <= now { (badge("warn", "one-time password ended")) }
+                    @else if account.one_time_used { (badge("warn", "one-time password used")) }
+                    @else { (badge("warn", "has to choose a password")) }
                 }
                 @else { (badge("good", "active")) }
             }

@@ -39,14 +39,17 @@ async fn a_person_is_added_and_chooses_a_password_before_anything_else() {
         nina.go(path).await;
         nina.arrives("/account").await;
     }
-    choose_own(&nina, &one_time).await;
-    assert!(nina.may_see("/jobs").await);
-    assert_eq!(nina.path().await, "/jobs");
-    // Good for one login: it is gone.
+    // Good for one login, which was hers: also before she has chosen another.
     let other = nina.another().await;
     other.log_in("nina", &one_time).await;
     other.sees("do not belong together").await;
     drop(other);
+    admin.go("/people").await;
+    admin.sees("one-time password used").await;
+    nina.go("/account").await;
+    choose_own(&nina, &one_time).await;
+    assert!(nina.may_see("/jobs").await);
+    assert_eq!(nina.path().await, "/jobs");
 
     admin.go("/people").await;
     admin.press("main tr:has(input[value=nina])", "Change").await;
