@@ -54,8 +54,14 @@ impl Terms {
                 ("fault", "=") => put(&mut terms.fault, fault_kind(value)?),
                 ("cause", "=") => put(&mut terms.cause, value.to_owned()),
                 ("assignee", "=") => put(&mut terms.assignee, value.to_owned()),
-                ("subject", "~" | "=") => put(&mut terms.subject, value.to_owned()),
-                ("error", "~" | "=") => put(&mut terms.error, value.to_owned()),
+                ("subject", "~") => put(&mut terms.subject, value.to_owned()),
+                ("error", "~") => put(&mut terms.error, value.to_owned()),
+                // Elsewhere `=` means exactly this, and a discard of one record must not take those whose keys begin with it.
+                ("subject" | "error", "=") => {
+                    return Err(format!(
+                        "`{name}` can be asked for by a part only: write `{name}~{value}`, or choose letters by their ids"
+                    ));
+                }
                 ("older", ">" | "=") => put(&mut terms.older, age(value)?),
                 ("older", "<") | ("younger", "<" | "=") => put(&mut terms.younger, age(value)?),
                 _ => return Err(wrong()),

@@ -50,6 +50,11 @@ pub(crate) fn read_fault(record: &[u8]) -> Fault {
         .unwrap_or_else(|| Fault::defect("shelf.read", "the reason of this dead letter cannot be read"))
 }
 
+/// What a text is looked for in: the fault as it is written to the log, and the parts of its cause. The same for jobs and for letters.
+pub(crate) fn words(fault: &Fault) -> String {
+    format!("{fault} {}", fault.cause())
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]

@@ -346,8 +346,16 @@ impl BulkSeen {
             0 => String::new(),
             n => format!("; {} left alone, because a person dealt with them meanwhile", number(n)),
         };
+        let gone = match self.matched {
+            Some(matched) if self.state == "done" => matched.saturating_sub(self.acted + self.passed_over),
+            _ => 0,
+        };
+        let gone = match gone {
+            0 => String::new(),
+            n => format!("; {} had left the shelf before they were reached", number(n)),
+        };
         let left = self.left_s.map(|left| format!("; about {} left", span(left))).unwrap_or_default();
-        format!("{acted}{passed}{left}.")
+        format!("{acted}{passed}{gone}{left}.")
     }
 
     fn facts(&self, now: DateTime<Utc>) -> Markup {

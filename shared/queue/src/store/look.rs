@@ -16,7 +16,7 @@ use crate::{
     Lane, Queue, QueueError,
     envelope::Envelope,
     history::History,
-    shelf_record::read_fault,
+    shelf_record::{read_fault, words},
     subject::{Bearing, Sought},
     verb::{LOOK, answer},
 };
@@ -105,12 +105,7 @@ impl DeadFilter {
     /// What the script cannot decide. Lane, kind and fault it has decided already.
     pub(crate) fn bearing(&self, seen: &Seen) -> Option<Bearing> {
         let subject = |text: &String| Sought::new(text).bearing(seen.subject().as_deref());
-        let error = |text: &String| {
-            let fault = read_fault(&seen.record);
-            let words = [Some(&fault.message), fault.code.as_ref(), fault.field.as_ref(), Some(&fault.operation)];
-            let correlation = fault.correlation_id.as_ref();
-            words.into_iter().chain([correlation]).flatten().any(|word| contains(Some(word), text))
-        };
+        let error = |text: &String| contains(Some(&words(&read_fault(&seen.record))), text);
         let assignee = |name: &String| seen.assignee().as_ref() == Some(name);
         let bearing = self.subject.as_ref().map_or(Some(Bearing::Named), subject)?;
         let fits = self.error.as_ref().is_none_or(error) && self.assignee.as_ref().is_none_or(assignee);

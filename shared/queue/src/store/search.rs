@@ -6,7 +6,6 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use mlc_model::Fault;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -19,6 +18,7 @@ use crate::{
     Priority, Queue, QueueError,
     envelope::Envelope,
     history::History,
+    shelf_record::words,
     subject::{Bearing, Sought},
 };
 
@@ -233,9 +233,4 @@ impl Queue {
         };
         Ok(stored.into_iter().map(|stored| stored.map(reason)).collect())
     }
-}
-
-/// Code and field can be looked for as well as the words.
-fn words(fault: &Fault) -> String {
-    format!("{fault} {}", fault.cause())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mlc_model::FaultKind;
-use mlc_queue::{JobFilter, JobState, Order, Outcome, Page, Priority};
+use mlc_queue::{DeadFilter, JobFilter, JobState, Order, Outcome, Page, Priority};
 
 use crate::{house::*, support};
 
@@ -61,6 +61,14 @@ async fn jobs_are_found_by_class_chain_and_the_text_of_their_last_failure() {
     assert_eq!(subjects(&house, error("price_differs")).await, [""; 0], "it is on the shelf");
     let dead = JobFilter { state: Some(JobState::Dead), ..error("price_differs") };
     assert_eq!(subjects(&house, dead.clone()).await, ["errand 2"]);
+    // A line of the log and a cause find it among jobs and on the shelf alike.
+    let letter = house.queue.dead_letters(&DeadFilter::default(), &Page::default()).await.unwrap().items.remove(0);
+    for text in [letter.fault.to_string(), letter.fault.cause(), "rejected".to_owned()] {
+        let filter = DeadFilter { error: Some(text.clone()), ..DeadFilter::default() };
+        assert_eq!(house.queue.dead_letters(&filter, &Page::default()).await.unwrap().items.len(), 1, "{text}");
+        let wanted = JobFilter { error: Some(text), ..dead.clone() };
+        assert_eq!(subjects(&house, wanted).await, ["errand 2"]);
+    }
     assert_eq!(subjects(&house, JobFilter { error: Some("nothing like it".to_owned()), ..dead }).await, [""; 0]);
     let chain = JobFilter { trace: Some(first.id().to_string()), ..default() };
     let mut found = subjects(&house, chain).await;
