@@ -196,9 +196,10 @@ async fn jobs_and_dead(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
 
 async fn reviews(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
     let count = |state| rooms.ledger.review_count(state);
-    // A change of mind moves an item between the two states that are decided.
     let (open, accepted) = (Some(mlc_ledger::ReviewState::Open), Some(mlc_ledger::ReviewState::Accepted));
-    let counts = tokio::try_join!(count(open), count(accepted), count(None))?;
+    // A decision that is taken back between two looks leaves the counts as they were; a page may have been read in between.
+    let newest = async { rooms.ledger.audit_actions(1).await };
+    let counts = tokio::try_join!(count(open), count(accepted), count(None), newest)?;
     Ok(vec![(Topic::Reviews, digest_of(&format!("{counts:?}")))])
 }
 

@@ -91,8 +91,8 @@ fn form(form: &LoginForm, problem: Option<&str>, nobody: bool) -> Markup {
             button .primary type="submit" { "Log in" }
         }
         p .hint {
-            "Forgotten, or a one-time password that has opened its one login? An admin can give you another password. If you come back here although the password was right, this page \
-             was not loaded over TLS."
+            "Forgotten? An admin can give you another password. A one-time password opens one login. If you \
+             come back here although the password was right, this page was not loaded over TLS."
         }
     }
 }
