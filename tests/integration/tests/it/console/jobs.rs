@@ -218,12 +218,12 @@ async fn pages_of_jobs_follow_each_other_and_ended_ones_offer_only_filters_that_
     let expected = ended.iter().filter(|job| job.kind == "push_record").map(|job| format!("/jobs/{}", job.id));
     browser.shows(ROWS, "href", &expected.collect::<Vec<_>>()).await;
     assert_eq!(browser.count("form.filters [name=error], form.filters [name=priority]").await, 0);
-    browser.fill("form.filters [name=subject]", "vend:2").await;
+    browser.fill("form.filters [name=subject]", "ic06:vend").await;
     browser.fill("form.filters [name=lane]", "hubspot-main").await;
     browser.press("form.filters", "Filter").await;
     let expected = ended.iter().filter(|job| {
         let subject = job.subject.as_deref().unwrap_or_default();
-        job.kind == "push_record" && job.lane.as_str() == "hubspot-main" && subject.contains("VEND:2")
+        job.kind == "push_record" && job.lane.as_str() == "hubspot-main" && subject.contains("IC06:VEND")
     });
     let expected: Vec<String> = expected.map(|job| format!("/jobs/{}", job.id)).collect();
     browser.shows(ROWS, "href", &expected).await;
