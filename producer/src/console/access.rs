@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, header, request::Parts};
+use axum::http::{HeaderMap, Version, header, request::Parts};
 use mlc_accounts::{Account, Role};
 
 use super::{
@@ -34,7 +34,7 @@ const BEFORE_OWN_PASSWORD: [&str; 4] = ["/account", "/account/password", "/login
 pub(super) async fn viewer(console: &Console, parts: &Parts) -> Result<Viewer, ConsoleError> {
     if !console.demands_login {
         is_own_name(console, &parts.headers)?;
-        came_straight(&parts.headers)?;
+        came_straight(parts)?;
     }
     let path = parts.uri.path();
     let accounts = &console.rooms.accounts;
@@ -106,10 +106,7 @@ pub(super) fn is_own_page(headers: &HeaderMap) -> Result<(), ConsoleError> {
     let own = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
         // Browsers from before that header send their origin with every form.
-        (None, Some(origin)) => {
-            let host = text("host").unwrap_or("?");
-            origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")) == Some(host)
-        }
+        (None, Some(_)) => is_own_origin(headers),
         (None, None) => true,
     };
     if own {
@@ -119,18 +116,40 @@ pub(super) fn is_own_page(headers: &HeaderMap) -> Result<(), ConsoleError> {
     }
 }
 
-/// Headers that proxies add.
-const OF_PROXIES: [&str; 6] =
-    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+/// Headers that proxies add, besides `X-Forwarded-…`.
+const OF_PROXIES: [&str; 8] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-original-host",
+    "x-original-forwarded-for",
+    "cf-connecting-ip",
+    "true-client-ip",
+];
 
-/// That no proxy handed this on: whoever stands before it is not somebody at this machine, whatever name the proxy calls us by.
-fn came_straight(headers: &HeaderMap) -> Result<(), ConsoleError> {
-    if !OF_PROXIES.iter().any(|name| headers.contains_key(*name)) {
+/// That no proxy handed this on, as far as that can be seen: whoever stands before it is not somebody at this machine, whatever name
+/// the proxy calls us by. nginx says nothing of itself where nobody told it to, but speaks HTTP/1.0, and a browser before it sends
+/// the name that it knows as its origin.
+fn came_straight(parts: &Parts) -> Result<(), ConsoleError> {
+    let headers = &parts.headers;
+    let by_proxy = parts.version == Version::HTTP_10
+        || OF_PROXIES.iter().any(|name| headers.contains_key(*name))
+        || headers.keys().any(|name| name.as_str().starts_with("x-forwarded"))
+        || headers.contains_key(header::ORIGIN) && !is_own_origin(headers);
+    if !by_proxy {
         return Ok(());
     }
     let message =
         "This came through a proxy, and this console stands open: set `console.login = \"always\"` in the settings.";
     Err(ConsoleError::new(ErrorKind::Forbidden, message))
+}
+
+/// Whether the page that a request comes from has the name by which it calls us.
+fn is_own_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("?");
+    let origin = text("origin");
+    origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")) == Some(text("host"))
 }
 
 fn is_own_name(console: &Console, headers: &HeaderMap) -> Result<(), ConsoleError> {

@@ -199,9 +199,9 @@ async fn carry_out(
     {
         return Err(ConsoleError::bad_input("This takes nothing: send no content."));
     }
-    let caller = access::caller(console, &parts);
-    if route.audits.is_some() {
-        console.allowance.take(&viewer, route.needs, caller, console.rooms.clock.now())?;
+    // Of a login nobody knows yet whose it is.
+    if route.needs.is_some() {
+        console.allowance.may(&viewer.person, route, console.rooms.clock.now())?;
     }
     let mut rooms = console.rooms.clone();
     rooms.person = viewer.person.clone();
@@ -214,7 +214,7 @@ async fn carry_out(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         body,
         is_json,
-        caller,
+        caller: access::caller(console, &parts),
         headers: parts.headers,
     };
     let work = hand_over(route.clone(), call, rooms, own_page);
@@ -234,6 +234,7 @@ async fn hand_over(
     mut rooms: Rooms,
     own_page: Result<(), ConsoleError>,
 ) -> Result<Reply, ConsoleError> {
+    let console = Arc::clone(&call.console);
     // What acts has an entry before it begins: whoever dies meanwhile leaves that. Of a login nobody knows yet whose it is, and one
     // whose answer never came opens nothing.
     let begun = match route.audits.filter(|_| route.acts && !route.recorded_by_ledger && route.needs.is_some()) {
@@ -273,6 +274,13 @@ async fn hand_over(
     // A page elsewhere can make a browser look, too: what leaves an entry must come from the console or from no page at all.
     if entry.is_some() {
         own_page?;
+    }
+    if let Some(entry) = entry {
+        let (person, now) = (entry.who.as_ref().unwrap_or(&rooms.person), rooms.clock.now());
+        if route.needs.is_none() {
+            console.allowance.may(person, &route, now)?;
+        }
+        console.allowance.count(person, &route, now);
     }
     let audits = route.audits.filter(|_| !route.recorded_by_ledger);
     if let (Some(what), Some(Entry { subject, before, after, sealed, who })) = (audits, entry.cloned()) {

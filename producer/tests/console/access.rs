@@ -285,14 +285,20 @@ async fn an_open_console_answers_nobody_behind_a_proxy() {
     let site = Site::start().await;
     assert_eq!(site.get("/jobs").await.status, 200);
     // As nginx and Apache call it where nobody told them otherwise: by the address that they were given.
-    for header in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+    let headers = ["forwarded", "via", "x-forwarded-for", "x-forwarded-server", "x-real-ip", "cf-connecting-ip"];
+    for header in
+        headers.map(|name| (name, "203.0.113.9")).into_iter().chain([("origin", "https://console.example.com")])
+    {
         for path in ["/jobs", "/api/v1/jobs", "/login"] {
-            let answer = site.send("GET", path, &[(header, "203.0.113.9")], b"").await;
-            assert_eq!(answer.status, 403, "{header} {path}");
+            let answer = site.send("GET", path, &[header], b"").await;
+            assert!(answer.status == 403 && answer.text().contains("console.login"), "{header:?} {path}");
         }
-        let acted = site.send("POST", "/connections/epicor-main/ping", &[(header, "203.0.113.9")], b"").await;
-        assert!(acted.status == 403 && acted.text().contains("console.login"), "{}", acted.text());
+        let acted = site.send("POST", "/connections/epicor-main/ping", &[header], b"").await;
+        assert_eq!(acted.status, 403, "{header:?}");
     }
+    // What a browser sends through nginx that nobody configured.
+    let pause = [("origin", "https://console.example.com"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(site.send("POST", "/connections/epicor-main/ping", &pause, b"").await.status, 403);
     let closed = closed_site().await;
     assert_eq!(closed.send("GET", "/login", &[("x-forwarded-for", "203.0.113.9")], b"").await.status, 200);
 }

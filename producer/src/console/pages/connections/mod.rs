@@ -81,7 +81,7 @@ async fn list(call: Call) -> Result<View, ConsoleError> {
 
 async fn show(call: Call) -> Result<View, ConsoleError> {
     let lane = lane_of(&call).await?;
-    let shown = value::one(&call.rooms, &call.console.pings, &lane).await?;
+    let shown = value::one(&call.rooms, &call.console.pings, &lane, &call.viewer).await?;
     let now = call.now;
     Ok(View::new("/connections", lane.to_string(), shown, move |shown, viewer| page::one(shown, viewer, now)))
 }
@@ -106,7 +106,7 @@ async fn test(call: Call) -> Result<Done, ConsoleError> {
         }
     };
     drop(running);
-    let (verdict, answer) = (last.report.worst(), PingView::of(&last));
+    let (verdict, answer) = (last.report.worst(), PingView::seen_by(&last, Some(connection), &call.viewer));
     let more = if last.released { " Its lane was held and gives out jobs again." } else { "" };
     let bad = answer.lines.iter().filter(|line| line.verdict == Verdict::Bad.as_str()).count();
     let found = match verdict {

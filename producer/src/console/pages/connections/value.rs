@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use mlc_ledger::LastPing;
-use mlc_model::ConnectionId;
+use mlc_model::{ConnectionId, Verdict};
 use mlc_queue::{Lane, LaneStatus, LaneStop};
 use mlc_runtime::settings::Connection;
 use mlc_vault::SecretInfo;
@@ -14,7 +14,12 @@ use serde::Serialize;
 use crate::{
     Rooms,
     action::secret::{missing, needed, possible},
-    console::{error::ConsoleError, pings::Pings},
+    console::{
+        call::Viewer,
+        error::ConsoleError,
+        pages::jobs::dto::{NOT_SHOWN, is_talkative, may_read_words},
+        pings::Pings,
+    },
 };
 
 /// Every connection, by name.
@@ -136,11 +141,14 @@ pub(super) struct SecretRow {
 
 impl PingView {
     /// A test as it is shown.
-    pub(super) fn of(last: &LastPing) -> Self {
+    pub(super) fn seen_by(last: &LastPing, connection: Option<&Connection>, viewer: &Viewer) -> Self {
+        // A check that failed tells what the system said.
+        let theirs = connection.is_none_or(|connection| is_talkative(connection.system().as_str()));
+        let hidden = |verdict| verdict != Verdict::Good && theirs && !may_read_words(viewer);
         let lines = last.report.lines.iter().map(|line| PingLineView {
             what: line.what.clone(),
             verdict: line.verdict.to_string(),
-            detail: line.detail.clone(),
+            detail: if hidden(line.verdict) { NOT_SHOWN.to_owned() } else { line.detail.clone() },
             fix: line.fix.clone(),
         });
         Self {
@@ -175,7 +183,12 @@ pub(super) async fn list(rooms: &Rooms, pings: &Pings) -> Result<ConnectionList,
 }
 
 /// One connection.
-pub(super) async fn one(rooms: &Rooms, pings: &Pings, lane: &Lane) -> Result<ConnectionPage, ConsoleError> {
+pub(super) async fn one(
+    rooms: &Rooms,
+    pings: &Pings,
+    lane: &Lane,
+    viewer: &Viewer,
+) -> Result<ConnectionPage, ConsoleError> {
     let id = &lane.0;
     let (status, known) = (rooms.queue.lane(lane).await?, rooms.secrets.list(id).await?);
     let connection = rooms.settings.connection(id);
@@ -194,7 +207,7 @@ pub(super) async fn one(rooms: &Rooms, pings: &Pings, lane: &Lane) -> Result<Con
     Ok(ConnectionPage {
         connection: row(id, connection, &status, &known, last, pings.since(id)),
         flows: flows.map(|(name, _)| name.to_string()).collect(),
-        ping: last.map(PingView::of),
+        ping: last.map(|last| PingView::seen_by(last, connection, viewer)),
         secrets: connection.map(secret).unwrap_or_default(),
     })
 }

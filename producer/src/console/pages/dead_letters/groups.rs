@@ -13,6 +13,7 @@ use crate::console::{
     components::{badge, empty, number, or_dash, table, text, time},
     error::ConsoleError,
     forms::query_with,
+    pages::jobs::dto::example_for,
     reply::View,
     route::Route,
 };
@@ -89,7 +90,7 @@ impl Group {
             letters: cause.letters,
             first_at: cause.first_at,
             last_at: cause.last_at,
-            example: cause.example,
+            example: example_for(&cause.text, &cause.example, viewer),
             triage: cause.triage.as_ref().map(|triage| TriageSeen::seen_by(triage, viewer)),
         }
     }

@@ -127,14 +127,24 @@ pub(crate) fn words_may_be_searched(error: Option<&str>, viewer: &Viewer) -> Res
     ))
 }
 
+/// What stands in place of the words of Epicor and of a shop for those who may not read them.
+pub(crate) const NOT_SHOWN: &str = "What the system said is shown to operators: it may name people.";
+
 /// The words of a fault, for a viewer.
 pub(crate) fn message_for(fault: &Fault, viewer: &Viewer) -> String {
-    let theirs = matches!(fault.system, System::Epicor | System::Adobe) && fault.status.is_some();
-    match (theirs && !may_read_words(viewer), fault.system) {
-        (false, _) => fault.message.clone(),
-        (true, System::Epicor) => "What Epicor said is shown to operators: it may name people.".to_owned(),
-        (true, _) => "What the shop said is shown to operators: it may name people.".to_owned(),
-    }
+    let theirs = is_talkative(fault.system.as_str()) && fault.status.is_some();
+    if theirs && !may_read_words(viewer) { NOT_SHOWN.to_owned() } else { fault.message.clone() }
+}
+
+/// The reason of one of many letters with one cause, for a viewer; `cause` begins with the system.
+pub(crate) fn example_for(cause: &str, example: &str, viewer: &Viewer) -> String {
+    let theirs = cause.split('/').next().is_some_and(is_talkative);
+    if theirs && !may_read_words(viewer) { NOT_SHOWN.to_owned() } else { example.to_owned() }
+}
+
+/// Whether a system puts words of its own into its refusals, values among them.
+pub(crate) fn is_talkative(system: &str) -> bool {
+    system == System::Epicor.as_str() || system == System::Adobe.as_str()
 }
 
 /// Why a job waits, for a viewer: after a failure that is the fault.
@@ -204,4 +214,35 @@ pub(crate) fn state_badge(state: &str) -> Markup {
         _ => "plain",
     };
     badge(tone, state)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use mlc_model::FaultKind;
+
+    use super::*;
+    use crate::Person;
+
+    fn viewer(role: Role) -> Viewer {
+        Viewer { person: Person::named("rita").unwrap(), role, logged_in: true }
+    }
+
+    #[test]
+    fn who_may_only_look_reads_our_words_and_hubspots_and_nobody_elses() {
+        let (looks, acts) = (viewer(Role::ReadOnly), viewer(Role::Operator));
+        for (system, hidden) in
+            [(System::Epicor, true), (System::Adobe, true), (System::Hubspot, false), (System::Connector, false)]
+        {
+            let fault = Fault::new(FaultKind::Rejected, system, "x.write", "Otto Meier is not valid").with_status(400);
+            assert_eq!(message_for(&fault, &looks) == NOT_SHOWN, hidden, "{system}");
+            assert_eq!(example_for(&fault.cause(), &fault.message, &looks) == NOT_SHOWN, hidden, "{system}");
+            assert_eq!(message_for(&fault, &acts), fault.message);
+            assert_eq!(example_for(&fault.cause(), &fault.message, &acts), fault.message);
+        }
+        let ours = Fault::new(FaultKind::Rejected, System::Epicor, "vendors.read", "the row cannot be read");
+        assert_eq!(message_for(&ours, &looks), ours.message, "without an answer the words are ours");
+        assert!(words_may_be_searched(Some("meier"), &looks).is_err() && words_may_be_searched(None, &looks).is_ok());
+        assert!(words_may_be_searched(Some("meier"), &acts).is_ok());
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
     Failure, Rooms,
     console::{
         backlog::{Drain, LOOK_BACK, Taking, drain, speed},
-        call::Call,
+        call::{Call, Viewer},
         error::ConsoleError,
         reply::View,
         route::Route,
@@ -46,11 +46,11 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn show(call: Call) -> Result<View, ConsoleError> {
     let period = call.query::<OverviewQuery>()?.period.unwrap_or_default();
-    let overview = read(&call.rooms, period, call.now).await?;
+    let overview = read(&call.rooms, period, &call.viewer, call.now).await?;
     Ok(View::new("/", "Overview", overview, |overview, _viewer| page::page(overview)))
 }
 
-async fn read(rooms: &Rooms, period: Period, now: DateTime<Utc>) -> Result<Overview, Failure> {
+async fn read(rooms: &Rooms, period: Period, viewer: &Viewer, now: DateTime<Utc>) -> Result<Overview, Failure> {
     let queue = &rooms.queue;
     let (lanes, hour, workers, unconsumed, causes) =
         tokio::try_join!(queue.lanes(), queue.pace(None, 60), queue.workers(), queue.unconsumed(), queue.causes())?;
@@ -91,7 +91,7 @@ async fn read(rooms: &Rooms, period: Period, now: DateTime<Utc>) -> Result<Overv
         pace: pace.iter().map(Minute::from).collect(),
         flows: flows(rooms, now).await?,
         lanes: rows,
-        causes: causes.iter().take(CAUSES).map(CauseRow::from).collect(),
+        causes: causes.iter().take(CAUSES).map(|cause| CauseRow::seen_by(cause, viewer)).collect(),
         causes_in_all: causes.len() as u64,
         workers: workers.iter().map(Worker::from).collect(),
     })

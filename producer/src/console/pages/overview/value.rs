@@ -5,7 +5,11 @@ use mlc_queue::{Cause, LaneStatus, LaneStop, PaceMinute, WorkerPresence};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::console::{backlog::Drain, pages::budgets::Budget};
+use crate::console::{
+    backlog::Drain,
+    call::Viewer,
+    pages::{budgets::Budget, jobs::dto::example_for},
+};
 
 /// How far back the charts look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -208,13 +212,13 @@ pub(crate) struct CauseRow {
     pub(crate) last_at: DateTime<Utc>,
 }
 
-impl From<&Cause> for CauseRow {
-    fn from(cause: &Cause) -> Self {
+impl CauseRow {
+    pub(super) fn seen_by(cause: &Cause, viewer: &Viewer) -> Self {
         Self {
             hash: cause.hash.clone(),
             cause: cause.text.clone(),
             letters: cause.letters,
-            example: cause.example.clone(),
+            example: example_for(&cause.text, &cause.example, viewer),
             last_at: cause.last_at,
         }
     }
