@@ -113,9 +113,9 @@ pub enum Recorded {
 impl Accounts {
     /// Looks at a name and a password, and begins a session when they belong together.
     ///
-    /// What is locked is told so at once. Every other attempt counts as failed before it is looked at, in Redis: many at the same time, in any number of processes, are
-    /// not one. A name that is none takes the same time and is locked in the same way. A browser in which the account has logged
-    /// in before is counted for itself alone: guessing elsewhere cannot keep its person out.
+    /// What is locked is told so at once. Every other attempt counts as failed before it is looked at, in Redis: many at the same
+    /// time, in any number of processes, are not one. A name that is none takes the same time and is locked in the same way. A
+    /// browser in which the account has logged in before is counted for itself alone: guessing elsewhere cannot keep its person out.
     ///
     /// # Errors
     /// `Busy` when too many log in at the same time (nothing is counted then), `Redis`, `Unreadable`, `Defect`.

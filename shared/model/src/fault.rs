@@ -185,6 +185,25 @@ impl Fault {
         self.retry_after_ms.map(Duration::from_millis)
     }
 
+    /// Whether the message is what Epicor or a shop answered: they put values into their refusals, which may name people. HubSpot's
+    /// answers are rid of values before they become a message, and all others are ours.
+    pub fn is_in_their_words(&self) -> bool {
+        matches!(self.system, System::Epicor | System::Adobe) && self.status.is_some()
+    }
+
+    /// The fault for a log, which holds no personal data: without the words of Epicor and of shops. Whoever looks the job up reads them.
+    pub fn log_line(&self) -> String {
+        if !self.is_in_their_words() {
+            return self.to_string();
+        }
+        let part = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!(", {name} {value}")).unwrap_or_default()
+        };
+        let (code, field) = (part("code", &self.code), part("field", &self.field));
+        let bare = Self { message: format!("{}{code}{field}", self.kind.as_str()), ..self.clone() };
+        bare.to_string()
+    }
+
     /// What makes two dead letters the same problem: kind, system, operation, code and field, not the words.
     pub fn cause(&self) -> String {
         format!(
@@ -289,6 +308,21 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(Fault::defect("x", said).message, kept);
+        }
+    }
+
+    #[test]
+    fn a_log_holds_our_words_and_not_those_of_epicor_and_shops() {
+        let said = |system| {
+            Fault::new(FaultKind::Rejected, system, "x.write", "Otto Meier is not valid")
+                .with_code("BAD_CONTACT")
+                .with_correlation_id("c-1")
+        };
+        let theirs = said(System::Epicor).with_status(400);
+        assert_eq!(theirs.log_line(), "epicor x.write: rejected, code BAD_CONTACT (HTTP 400) [correlation id c-1]");
+        assert!(!said(System::Adobe).with_status(400).log_line().contains("Otto"));
+        for ours in [said(System::Epicor), said(System::Hubspot).with_status(400), said(System::Connector)] {
+            assert_eq!(ours.log_line(), ours.to_string());
         }
     }
 

@@ -255,10 +255,16 @@ async fn start(queue: &Queue, kind: &(BulkVerb, DeadFilter)) -> Bulk {
 }
 
 async fn shelf(queue: &Queue, filter: &DeadFilter) -> Vec<String> {
-    let page = Page { after: None, limit: 1000 };
-    let listing = queue.dead_letters(filter, &page).await.unwrap();
-    assert!(listing.next.is_none());
-    listing.items.into_iter().map(|letter| letter.job.id.to_string()).collect()
+    let (mut ids, mut page) = (Vec::new(), Page { after: None, limit: 1000 });
+    loop {
+        let listing = queue.dead_letters(filter, &page).await.unwrap();
+        ids.extend(listing.items.into_iter().map(|letter| letter.job.id.to_string()));
+        // A page looks for a while and not for ever: on a busy machine several pages are needed.
+        page.after = listing.next;
+        if page.after.is_none() {
+            return ids;
+        }
+    }
 }
 
 /// Orders that go straight to the shelf.

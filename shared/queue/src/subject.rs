@@ -14,9 +14,9 @@ pub struct Sought {
 /// How a subject answers to what is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bearing {
-    /// The text stands in it, in any case.
+    /// The text stands in it, in any case; a whole record key only in what is no batch.
     Named,
-    /// It names the two ends of a batch, and the record that is looked for lies between them.
+    /// It names the two ends of a batch, and the record that is looked for is one of them or lies between them.
     MayCarry,
 }
 
@@ -31,12 +31,11 @@ impl Sought {
     /// Whether this subject is one of those; `None` = it is not.
     pub fn bearing(&self, subject: Option<&str>) -> Option<Bearing> {
         let subject = subject?.to_lowercase();
-        if subject.contains(&self.text) {
-            return Some(Bearing::Named);
-        }
-        let (kind, number) = self.key.as_ref()?;
         let names = subject.rsplit_once(" (").map_or(subject.as_str(), |(names, _)| names);
-        let (first, last) = names.split_once(" … ")?;
+        // A batch is not one of its records, not even of those that it names: whoever discards the one would discard a hundred.
+        let (Some((kind, number)), Some((first, last))) = (self.key.as_ref(), names.split_once(" … ")) else {
+            return subject.contains(&self.text).then_some(Bearing::Named);
+        };
         let ((first_kind, first), (last_kind, last)) = (numbered(first)?, numbered(last)?);
         let same_kind =
             first_kind.strip_suffix(kind.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with(':'));
@@ -66,8 +65,11 @@ mod tests {
             ("EPIC06:VEND:450", Some(Bearing::MayCarry)),
             ("epic06:vend:450", Some(Bearing::MayCarry)),
             ("VEND:450", Some(Bearing::MayCarry)),
-            ("EPIC06:VEND:402", Some(Bearing::Named)),
-            ("EPIC06:VEND:50", Some(Bearing::Named)),
+            ("EPIC06:VEND:402", Some(Bearing::MayCarry)),
+            ("EPIC06:VEND:501", Some(Bearing::MayCarry)),
+            ("EPIC06:VEND:50", None),
+            ("EPIC06:VEND:4", None),
+            (batch, Some(Bearing::Named)),
             ("vend", Some(Bearing::Named)),
             ("EPIC06:VEND:502", None),
             ("EPIC06:VEND:401", None),

@@ -445,7 +445,8 @@ fn story(result: &Settled<Arc<Held>>) {
         Step::Done { .. } => debug!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} is done"),
         Step::Later { retry: true, delay, why, history } => debug!(
             job.id = %id, job.kind = kind, job.attempt = history.attempts, connection.id = %lane,
-            "Job {id} is tried again in {delay:?}: {why}"
+            "Job {id} is tried again in {delay:?}: {}",
+            history.failed.last().map_or_else(|| why.clone(), |note| note.fault.log_line())
         ),
         Step::Later { delay, why, .. } => {
             info!(job.id = %id, job.kind = kind, connection.id = %lane, "Job {id} is snoozed for {delay:?}: {why}");
@@ -462,10 +463,11 @@ fn story(result: &Settled<Arc<Held>>) {
 }
 
 fn log_letter(id: &str, kind: &str, fault: &mlc_model::Fault) {
+    let why = fault.log_line();
     if fault.kind == mlc_model::FaultKind::Defect {
-        error!(job.id = id, job.kind = kind, fault.kind = %fault.kind, "Job {id} is on the dead-letter shelf: {fault}");
+        error!(job.id = id, job.kind = kind, fault.kind = %fault.kind, "Job {id} is on the dead-letter shelf: {why}");
     } else {
-        warn!(job.id = id, job.kind = kind, fault.kind = %fault.kind, "Job {id} is on the dead-letter shelf: {fault}");
+        warn!(job.id = id, job.kind = kind, fault.kind = %fault.kind, "Job {id} is on the dead-letter shelf: {why}");
     }
 }
 

@@ -69,7 +69,7 @@ impl From<WindowState> for State {
 
 /// What is to be read.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct SyncInput {
     /// Read what changed since then: `2026-11-01`, `2026-11-01T06:00:00Z`, or how long ago, such as `2h`. Left out: since the
     /// checkpoint.

@@ -132,8 +132,7 @@ pub(crate) const NOT_SHOWN: &str = "What the system said is shown to operators: 
 
 /// The words of a fault, for a viewer.
 pub(crate) fn message_for(fault: &Fault, viewer: &Viewer) -> String {
-    let theirs = is_talkative(fault.system.as_str()) && fault.status.is_some();
-    if theirs && !may_read_words(viewer) { NOT_SHOWN.to_owned() } else { fault.message.clone() }
+    if fault.is_in_their_words() && !may_read_words(viewer) { NOT_SHOWN.to_owned() } else { fault.message.clone() }
 }
 
 /// The reason of one of many letters with one cause, for a viewer; `cause` begins with the system.
