@@ -173,11 +173,18 @@ impl Browser {
         }
     }
 
-    /// The first element that a selector finds. Panics with the page's text when there is none.
+    /// The first element that a selector finds; waits for a page that is still on its way. Panics with the page's text when there
+    /// is none.
     pub(crate) async fn find(&self, selector: &str) -> Element {
-        match self.client.find(Locator::Css(selector)).await {
-            Ok(element) => element,
-            Err(error) => panic!("no `{selector}` at {}: {error}\n{}", self.path().await, self.page_text().await),
+        let begun = Instant::now();
+        loop {
+            match self.client.find(Locator::Css(selector)).await {
+                Ok(element) => return element,
+                Err(error) if begun.elapsed() >= PATIENCE => {
+                    panic!("no `{selector}` at {}: {error}\n{}", self.path().await, self.page_text().await)
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
         }
     }
 
