@@ -14,7 +14,7 @@ use mlc_accounts::Role;
 
 use super::{
     error::{ConsoleError, ErrorKind},
-    route::Route,
+    route::{Route, Verb},
 };
 use crate::Person;
 
@@ -73,9 +73,10 @@ fn doing(person: &Person, route: &Route) -> Option<(Doing, u32)> {
     route.audits.filter(|what| *what != "logout")?;
     // All tokens of one owner are the owner.
     let who = person.as_str().split(" (token ").next().unwrap_or_default().to_owned();
-    match route.needs {
-        None | Some(Role::ReadOnly) => Some(((who, route.path), OWN_AFFAIRS)),
-        Some(_) => Some(((who, "work"), WORK)),
+    match (route.verb, route.needs) {
+        (Verb::Post, None | Some(Role::ReadOnly)) => Some(((who, route.path), OWN_AFFAIRS)),
+        // Looks that leave an entry, too: only who may act sees what leaves one.
+        _ => Some(((who, "work"), WORK)),
     }
 }
 
@@ -113,5 +114,10 @@ mod tests {
         }
         assert!(!may("otto (token b)", &pause, 1) && !may("otto", &pause, 1), "tokens are their owner");
         assert!(may("otto", &sessions, 1) && may("otto", &route("/logout"), 1));
+        let look = route("/records/{flow}/{key}");
+        for _ in 0..WORK - 1 {
+            allowance.count(&person("lena"), &look, begun);
+        }
+        assert!(may("lena", &look, 1), "to look at records all day is work");
     }
 }
