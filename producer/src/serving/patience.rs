@@ -99,6 +99,7 @@ mod tests {
         let mut ours = Patient::with(ours);
         let reading = async {
             for _ in 0..3 {
+                // On a clock that is paused: nobody waits for it.
                 sleep(Duration::from_secs(9)).await;
                 theirs.read_exact(&mut [0; 8]).await.unwrap();
             }

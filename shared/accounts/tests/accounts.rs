@@ -1,6 +1,11 @@
 //! Accounts against a real Redis.
 #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
+#[path = "accounts/hard_days.rs"]
+mod hard_days;
+#[path = "accounts/inside.rs"]
+mod inside;
+
 use std::{
     net::IpAddr,
     process::{Child, Command, Stdio},
@@ -455,56 +460,6 @@ async fn no_new_name_can_pass_for_another_and_accounts_from_before_keep_theirs()
 }
 
 #[tokio::test]
-async fn sessions_are_listed_ended_one_by_one_and_bounded() {
-    let house = House::open().await;
-    let lena = house.add("lena", Role::Operator).await;
-    let mut sessions = Vec::new();
-    for n in 0..21 {
-        sessions.push(house.accounts.open_session(&lena, &format!("browser {n}"), secs(n)).await.unwrap());
-    }
-    assert!(!house.is_in(&sessions[0], secs(30)).await, "the oldest made room");
-    let listed = house.accounts.sessions(&lena, secs(30)).await.unwrap();
-    assert_eq!((listed.len(), listed[0].agent.as_str(), listed[0].at), (20, "browser 20", secs(20)));
-    assert!(house.accounts.end_session(&lena, &listed[0].id).await.unwrap());
-    assert!(!house.accounts.end_session(&lena, &listed[0].id).await.unwrap());
-    assert!(!house.is_in(&sessions[20], secs(30)).await);
-    assert!(house.is_in(&sessions[19], secs(30)).await);
-    house.accounts.end_sessions(&lena).await.unwrap();
-    assert!(!house.is_in(&sessions[19], secs(30)).await);
-}
-
-#[tokio::test]
-async fn a_token_allows_the_lower_role_until_it_ends_or_is_removed() {
-    let house = House::open().await;
-    house.add("boss", Role::Admin).await;
-    let lena = house.add("Lena", Role::Admin).await;
-    let new = |role, name: &str| NewToken {
-        owner: lena.clone(),
-        name: name.to_owned(),
-        role,
-        lives: Duration::from_secs(3_600),
-    };
-    let token = house.accounts.add_token(&new(Role::Operator, "ci"), now()).await.unwrap();
-    assert!(token.expose_secret().starts_with("mlct_"));
-    let bearer = house.accounts.bearer(token.expose_secret(), secs(90)).await.unwrap().unwrap();
-    assert_eq!((bearer.owner.as_str(), bearer.token.as_str(), bearer.role), ("lena", "ci", Role::Operator));
-    assert_eq!(house.accounts.tokens(Some(&lena)).await.unwrap()[0].used_at, Some(secs(90)));
-    assert!(matches!(house.accounts.add_token(&new(Role::Operator, "ci"), now()).await, Err(AccountsError::Token(_))));
-    assert!(matches!(house.accounts.add_token(&new(Role::Operator, "a b"), now()).await, Err(AccountsError::Token(_))));
-
-    house.accounts.set_role(&lena, Role::ReadOnly).await.unwrap();
-    assert_eq!(house.accounts.bearer(token.expose_secret(), now()).await.unwrap().unwrap().role, Role::ReadOnly);
-    assert!(matches!(house.accounts.add_token(&new(Role::Operator, "up"), now()).await, Err(AccountsError::Token(_))));
-    for wrong in ["", "mlct_", &token.expose_secret().replace("mlct_", "mlcu_"), &format!("mlct_{}", "0".repeat(64))] {
-        assert!(house.accounts.bearer(wrong, now()).await.unwrap().is_none());
-    }
-    assert!(house.accounts.bearer(token.expose_secret(), secs(3_600)).await.unwrap().is_none());
-    assert_eq!(house.accounts.remove_token(&lena, "ci").await.unwrap().unwrap().name, "ci");
-    assert!(house.accounts.remove_token(&lena, "ci").await.unwrap().is_none());
-    assert!(house.accounts.bearer(token.expose_secret(), now()).await.unwrap().is_none());
-}
-
-#[tokio::test]
 async fn the_audit_takes_a_hundred_refusals_an_hour() {
     let house = House::open().await;
     for n in 1..=102 {
@@ -539,91 +494,4 @@ async fn everything_that_comes_and_goes_expires_by_itself() {
         assert!(left > 0, "{key} stays for ever");
     }
     assert_eq!(keys.len(), 6, "{keys:?}");
-}
-
-#[tokio::test]
-async fn people_come_in_work_and_leave_while_redis_is_full() {
-    let house = House::open().await;
-    house.add("boss", Role::Admin).await;
-    let lena = house.add("lena", Role::Operator).await;
-    let new = NewToken { owner: lena.clone(), name: "ci".to_owned(), role: Role::Operator, lives: IDLE };
-    let token = house.accounts.add_token(&new, now()).await.unwrap();
-    house.fill().await;
-    let from = Some("192.0.2.7");
-    refusal(house.login_from("lena", "wrong", from, None, now()).await);
-    let Login::In(welcome) = house.login_from("lena", PASSWORD, from, None, now()).await else { panic!() };
-    let known = house.login_from("lena", PASSWORD, from, Some(&welcome.device), now()).await;
-    assert!(matches!(known, Login::In(_)));
-    // Looking an hour later notes the use.
-    assert!(house.is_in(&welcome.session, secs(3_600)).await);
-    assert!(house.accounts.bearer(token.expose_secret(), secs(3_600)).await.unwrap().is_some());
-    let seen: Vec<_> = house.accounts.sessions(&lena, secs(3_600)).await.unwrap();
-    let own = seen.iter().find(|session| session.seen_at == secs(3_600)).unwrap();
-    assert!(house.accounts.end_session(&lena, &own.id).await.unwrap());
-    assert!(!house.is_in(&welcome.session, secs(3_600)).await);
-    assert_eq!(house.accounts.records_refusal().await.unwrap(), Recorded::Yes);
-
-    let (current, fresh) = (SecretString::from(PASSWORD), password("another long secret"));
-    house.accounts.change_password(&lena, &current, &fresh, now()).await.unwrap();
-    house.accounts.end_sessions(&lena).await.unwrap();
-    house.accounts.set_disabled(&lena, true).await.unwrap();
-    assert!(house.accounts.bearer(token.expose_secret(), secs(3_600)).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn guessing_is_locked_while_redis_is_full() {
-    let house = House::open().await;
-    house.add("lena", Role::Operator).await;
-    house.fill().await;
-    for _ in 0..5 {
-        refusal(house.login("lena", "wrong", now()).await);
-    }
-    assert_eq!(wait(house.login("lena", PASSWORD, now()).await), 5);
-    for n in 0..20 {
-        refusal(house.login_from(&format!("name{n}"), "x", Some("192.0.2.7"), None, now()).await);
-    }
-    assert_eq!(wait(house.login_from("another", "x", Some("192.0.2.7"), None, now()).await), 5);
-}
-
-#[tokio::test]
-async fn what_is_locked_takes_no_turn_from_those_who_log_in() {
-    let house = House::open().await;
-    house.add("kim", Role::Operator).await;
-    for _ in 0..5 {
-        refusal(house.login("lena", "wrong", now()).await);
-    }
-    let flood = (0..60).map(|_| house.login("lena", "wrong", now()));
-    let (flood, kim) = join(join_all(flood), house.login("kim", PASSWORD, now())).await;
-    assert!(flood.into_iter().all(|login| wait(login) == 5));
-    assert!(matches!(kim, Login::In(_)));
-}
-
-#[tokio::test]
-async fn one_address_cannot_keep_everybody_waiting() {
-    let house = House::open().await;
-    house.add("kim", Role::Operator).await;
-    let device = house.welcome("kim", now()).await.device;
-    let wrong = SecretString::from("wrong");
-    let names: Vec<String> = (0..60).map(|n| format!("name{n}")).collect();
-    let from = |name, address: &str| Attempt {
-        name,
-        password: &wrong,
-        address: Some(address.parse().unwrap()),
-        device: None,
-        agent: "",
-    };
-    let attempts: Vec<_> = names.iter().map(|name| from(name, "192.0.2.7")).collect();
-    let flood = attempts.iter().map(|attempt| house.accounts.login(attempt, now()));
-    let (flood, elsewhere, known) = join3(
-        join_all(flood),
-        house.login_from("kim", PASSWORD, Some("192.0.2.8"), None, now()),
-        // In the same house as the flood, in a browser that is known.
-        house.login_from("kim", PASSWORD, Some("192.0.2.7"), Some(&device), now()),
-    )
-    .await;
-    assert!(matches!(elsewhere, Login::In(_)) && matches!(known, Login::In(_)));
-    let busy = flood.iter().filter(|login| matches!(login, Err(AccountsError::Busy))).count();
-    let refused = flood.iter().filter(|login| matches!(login, Ok(Login::Refused(_)))).count();
-    // Four at a time; as many more as were looked at meanwhile.
-    assert!(refused >= 4 && busy > 40 && refused + busy == 60, "{refused} {busy}");
 }
