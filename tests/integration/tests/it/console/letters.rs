@@ -1,6 +1,6 @@
 //! Dead letters found and chosen: filters, pages, groups, and what other people do meanwhile.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use mlc_flow::Extent;
@@ -245,8 +245,20 @@ async fn the_page_of_groups_follows_the_shelf_and_what_others_note_there() {
     let group = "[aria-label='Groups by cause'] tbody tr:first-child";
     browser.press(group, "Assign or note").await;
     browser.fill(&format!("{group} input[name=note]"), "half a sentence").await;
+    // A stream of our own beside that of the page: once it tells of the change, the page was told too.
+    let listen = "window.told = []; new EventSource('/events').addEventListener('topics', \
+        event => window.told.push(JSON.parse(event.data).dead));";
+    browser.script(listen).await;
+    let changed = async |is: &str| {
+        let begun = Instant::now();
+        while browser.script(&format!("return {is}")).await != true {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the page is not told of the shelf");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    changed("window.told.length > 0").await;
     queue.discard(std::slice::from_ref(&shelf[2].job.id), "otto", "test").await.unwrap();
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    changed("window.told.at(-1) > window.told[0]").await;
     let typed = browser.script(&format!("return document.querySelector(\"{group} input[name=note]\").value")).await;
     assert_eq!(typed, "half a sentence");
     browser.script("document.activeElement.blur()").await;
