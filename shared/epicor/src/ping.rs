@@ -1,6 +1,7 @@
 //! The connection test: what works, what does not, and what a person can do about it.
 
 use mlc_model::{ChangeField, ChangeMode, Fault, FaultKind, PingReport, Window, WindowBounds, WindowId};
+use mlc_outbound::TOKEN_PAUSE;
 
 use crate::{ChangeChoice, Entity, EpicorAuth, EpicorClient, Page, PageAsk, fault::code, page_query};
 
@@ -93,6 +94,11 @@ impl EpicorClient {
                 "license",
                 &fault.message,
                 "Free a licence or buy WebService licences, and set `license = \"web_service\"` for the connection.",
+            ),
+            (FaultKind::Limited, Some(TOKEN_PAUSE)) => report.bad(
+                "login",
+                &fault.message,
+                "Check `token_url`, the network and the state of the identity provider; try again after some seconds.",
             ),
             (FaultKind::Limited, _) => {
                 report.bad("server", &fault.message, "Try again a little later; other calls use the budget now.");

@@ -1,7 +1,7 @@
 //! The connection test: everything that can be known without writing.
 
 use mlc_model::{Fault, FaultKind, PingReport};
-use mlc_outbound::{Method, Request};
+use mlc_outbound::{Method, Request, TOKEN_PAUSE};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -162,6 +162,9 @@ fn bad(report: &mut PingReport, what: &str, fault: &Fault) {
             "add the scope to the private app or service key; an OAuth app must be connected again"
         }
         FaultKind::Unauthorized => "check the token in HubSpot and set it with `mlc connection set-secret`",
+        FaultKind::Limited if fault.code.as_deref() == Some(TOKEN_PAUSE) => {
+            "check `base_url`, the network and HubSpot's status page, then try again after some seconds"
+        }
         FaultKind::Limited => "wait until the allowance is free again",
         FaultKind::Transient | FaultKind::Uncertain => {
             "check `base_url`, the network and HubSpot's status page, then try again"

@@ -161,7 +161,8 @@ impl Door {
     /// # Errors
     /// `Limited` when the budget has no place soon; `Transient` when it was not sent, or a read got no answer;
     /// `Uncertain` when a write was sent and got no answer; `Rejected` for a redirect or an answer beyond the cap;
-    /// `Defect` for a request that leads elsewhere; whatever the token's issuer said; `Transient` of Redis.
+    /// `Defect` for a request that leads elsewhere; whatever the token's issuer said, or `Limited` ([`crate::TOKEN_PAUSE`]) if that
+    /// was a moment ago to another; `Transient` of Redis.
     pub async fn send(&self, request: &Request, credentials: &Credentials) -> Result<Answer, Fault> {
         let url = self.address(request)?;
         let Some(issuer) = &credentials.token else { return self.try_once(request, &url, credentials, None).await };

@@ -26,6 +26,6 @@ pub use redact::redact;
 pub use request::Request;
 pub use reqwest::Method;
 pub use sign::RequestSigner;
-pub use token::{Credentials, IssuedToken, TokenIssuer};
+pub use token::{Credentials, IssuedToken, TOKEN_PAUSE, TokenIssuer};
 pub use url::Url;
 pub use witness::{Said, witnessed};

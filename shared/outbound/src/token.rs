@@ -33,6 +33,9 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(18);
 /// A failed renewal is not tried again for this long, by nobody.
 pub(crate) const FAILURE_REMEMBERED: Duration = Duration::from_secs(5);
 
+/// Code of faults that say: a renewal failed a moment ago, the next comes in seconds.
+pub const TOKEN_PAUSE: &str = "token.pause";
+
 /// How often those who wait for another's renewal look for its result.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -120,8 +123,8 @@ pub trait TokenIssuer: Send + Sync {
     /// visible ASCII without braces.
     fn cache_key(&self) -> String;
 
-    /// Asks for a new token, with [`Credentials::none`] or a login. A fault is remembered for five seconds for all
-    /// workers and passed on as it is: `Unauthorized` says that the customer must connect again.
+    /// Asks for a new token, with [`Credentials::none`] or a login. A fault is passed on as it is (`Unauthorized` says that the
+    /// customer must connect again) and remembered for five seconds for all workers: a passing one is `Limited` for those who come then.
     fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>>;
 }
 
@@ -288,8 +291,9 @@ impl Tokens {
             }
             if started.elapsed() > RENEWAL_LOCK {
                 return Err(door
-                    .fault(FaultKind::Transient, "token.wait", "another worker renews the token and does not finish")
-                    .with_code("token.wait"));
+                    .fault(FaultKind::Limited, "token.wait", "another worker renews the token and does not finish")
+                    .with_code("token.wait")
+                    .with_retry_after(FAILURE_REMEMBERED));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
@@ -361,14 +365,19 @@ impl Tokens {
         }
     }
 
+    /// What was remembered, as those are told who did not ask themselves: a passing fault is a pause for them. As a fault it would
+    /// cost every job an attempt each time it comes back, and all of a lane's jobs would die of one bad minute of the endpoint.
     async fn recent_failure(&self, cache_key: &str) -> Result<Option<Fault>, Fault> {
+        let key = self.keys.token_failure(cache_key);
         let mut connection = self.redis.manager.clone();
-        let stored: Option<String> = redis::cmd("GET")
-            .arg(self.keys.token_failure(cache_key))
+        let (stored, left_ms): (Option<String>, i64) = redis::pipe()
+            .get(&key)
+            .pttl(&key)
             .query_async(&mut connection)
             .await
             .map_err(|error| redis_fault("token.read", &error))?;
-        Ok(stored.and_then(|stored| serde_json::from_str(&stored).ok()))
+        let left = u64::try_from(left_ms).map_or(LOOK_AGAIN, Duration::from_millis);
+        Ok(stored.and_then(|stored| serde_json::from_str(&stored).ok()).map(|fault| paused(fault, left)))
     }
 
     async fn remember_failure(&self, cache_key: &str, fault: &Fault) {
@@ -400,6 +409,17 @@ impl Tokens {
             .map_err(|error| redis_fault("token.lock", &error))?;
         Ok(set.map(|_| RenewalLock { key, mark, redis: self.redis.clone() }))
     }
+}
+
+/// A renewal that failed for a while, for those who wait for the next one.
+fn paused(fault: Fault, left: Duration) -> Fault {
+    if !matches!(fault.kind, FaultKind::Transient | FaultKind::Uncertain) {
+        return fault;
+    }
+    let message = format!("no token for the moment: {}", fault.message);
+    Fault::new(FaultKind::Limited, fault.system, &*fault.operation, message)
+        .with_code(TOKEN_PAUSE)
+        .with_retry_after(left.max(LOOK_AGAIN))
 }
 
 /// The right to renew, given back when dropped, also by a task that is cancelled.

@@ -24,6 +24,7 @@ struct Bank {
     issued: Arc<AtomicUsize>,
     served: Arc<AtomicUsize>,
     refuses_renewal: Arc<AtomicBool>,
+    is_down: Arc<AtomicBool>,
     refuses_all: Arc<AtomicBool>,
     valid: Arc<Mutex<String>>,
 }
@@ -40,6 +41,9 @@ impl Bank {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     if issuing.refuses_renewal.load(Ordering::SeqCst) {
                         return (StatusCode::BAD_REQUEST, "BAD_REFRESH_TOKEN".to_owned());
+                    }
+                    if issuing.is_down.load(Ordering::SeqCst) {
+                        return (StatusCode::SERVICE_UNAVAILABLE, String::new());
                     }
                     let token = format!("token-secret-{number}");
                     *issuing.valid.lock().unwrap() = token.clone();
@@ -77,6 +81,9 @@ impl TokenIssuer for Login {
             let url = door.base_url().join("/token").unwrap();
             let request = Request::to(Method::POST, url, "token.issue").form(&[("grant", "x")]).writes(false);
             let answer = door.send(&request, &Credentials::none()).await?;
+            if answer.status() == 503 {
+                return Err(door.fault(FaultKind::Transient, "token.issue", "out of order"));
+            }
             if !answer.is_success() {
                 return Err(door.fault(FaultKind::Unauthorized, "token.issue", "connect again"));
             }
@@ -160,6 +167,34 @@ async fn a_revoked_login_is_reported_and_not_hammered() {
         }
     }
     assert_eq!(bank.issued(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tired_token_endpoint_costs_one_request_its_try_and_has_the_others_wait() {
+    let (redis, bank) = (PrivateRedis::start().await, Bank::default());
+    bank.is_down.store(true, Ordering::SeqCst);
+    let base = bank.open().await;
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        let door = door(&redis, config(&base)).await;
+        for _ in 0..10 {
+            let door = door.clone();
+            tasks.push(tokio::spawn(async move { door.send(&write(), &login(HOUR)).await.unwrap_err() }));
+        }
+    }
+    let mut kinds = Vec::new();
+    for task in tasks {
+        let fault = task.await.unwrap();
+        assert!(fault.message.contains("out of order"), "{fault}");
+        if fault.kind == FaultKind::Limited {
+            let wait = fault.retry_after().unwrap();
+            assert!(wait > Duration::ZERO && wait <= Duration::from_secs(5), "{wait:?}");
+        }
+        kinds.push(fault.kind);
+    }
+    assert_eq!(bank.issued(), 1);
+    assert_eq!(kinds.iter().filter(|kind| **kind == FaultKind::Transient).count(), 1, "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|kind| **kind == FaultKind::Limited).count(), 39, "{kinds:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

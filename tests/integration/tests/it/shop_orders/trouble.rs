@@ -82,6 +82,25 @@ async fn bad_day(shop: HouseConfig, seed: u64) {
     assert_eq!(house.shop().request_log().calls, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_service_that_fails_for_a_while_costs_no_order_its_attempts() {
+    let mut furnished = config(HouseConfig::with_saas_shop());
+    // So short that attempts would be used up before the service is asked again.
+    furnished.retry_base = "10ms";
+    furnished.retry_cap = "50ms";
+    let mut house = House::open_without_worker(furnished).await.unwrap();
+    let purchasing = SeedPurchasing { pos: 30, vendors: 5, ..SeedPurchasing::default() };
+    house.epicor.store().seed_purchasing(&purchasing).unwrap();
+    house.shop().add_fault(Fault::times("POST /ims/token", FaultKind::GatewayTimeout, 2));
+    ask(&house, mlc_flow::Ask::Plan(mlc_flow::Extent::Incremental)).await;
+    house.start_worker(8);
+    house.settle().await.unwrap();
+    let letters = house.dead_letters().await.unwrap();
+    assert!(letters.is_empty(), "{letters:#?}");
+    assert_eq!(house.shop().faults_committed(), 2);
+    assert!(assert_equal(&house) > 10);
+}
+
 /// About every fourth call goes wrong.
 fn trouble(house: &House) {
     let slow = Fault { delay_ms: Some(1_500), ..Fault::sometimes("POST", FaultKind::Slow, 0.01) };
