@@ -130,7 +130,9 @@ impl From<LedgerError> for Failure {
                 Self::NothingMatched(format!("{error}; `mlc window list FLOW` shows those that are"))
             }
             LedgerError::NoSuchReview(_) | LedgerError::NoSuchPlace => Self::NothingMatched(error.to_string()),
-            LedgerError::TooLong { .. } | LedgerError::Decided(_) => Self::Wrong(error.to_string()),
+            LedgerError::TooLong { .. } | LedgerError::Decided(_) | LedgerError::FactsChanged(_) => {
+                Self::Wrong(error.to_string())
+            }
             LedgerError::InvalidWindow(_) | LedgerError::Unreadable { .. } => Self::Defect(error.to_string()),
         }
     }

@@ -14,10 +14,11 @@ use crate::{Failure, Rooms};
 /// As [`decide`]; those of the order say that the decision itself has taken effect.
 pub(crate) async fn accept(
     item: &ReviewItem,
+    seen: Option<u64>,
     note: Option<&str>,
     rooms: &Rooms,
 ) -> Result<(ReviewItem, Option<JobId>), Failure> {
-    let item = decide(item, ReviewState::Accepted, note, rooms).await?;
+    let item = decide(item, ReviewState::Accepted, seen, note, rooms).await?;
     let told = |why: String| format!("item {} is accepted, but its record could not be ordered: {why}", item.id);
     match go_on(&item, rooms).await {
         Ok(job) => Ok((item, job)),
@@ -50,14 +51,15 @@ fn source_row(item: &ReviewItem, kind: &FlowId) -> Result<Option<(Entity, String
 }
 
 /// Records a decision: on the item and among people's actions by the ledger in one step, then in the record's own trail. What
-/// came too late stands in neither.
+/// came too late stands in neither. `seen` is the revision of the facts that the person looked at.
 ///
 /// # Errors
 /// `NothingMatched`, `Usage` for a note beyond 4,000 bytes, `Wrong` with who was first for an item that is not open any more (to
-/// reopen: that is open), `Redis`.
+/// reopen: that is open) or whose facts are others than those seen, `Redis`.
 pub(crate) async fn decide(
     item: &ReviewItem,
     state: ReviewState,
+    seen: Option<u64>,
     note: Option<&str>,
     rooms: &Rooms,
 ) -> Result<ReviewItem, Failure> {
@@ -65,7 +67,7 @@ pub(crate) async fn decide(
         return Err(Failure::Usage(format!("`note` has {bytes} bytes: use at most {REVIEW_NOTE_BYTES}")));
     }
     let now = rooms.clock.now();
-    let item = match rooms.ledger.decide_review(&item.id, state, rooms.person.as_str(), note, now).await {
+    let item = match rooms.ledger.decide_review(&item.id, state, seen, rooms.person.as_str(), note, now).await {
         Err(error @ LedgerError::Decided(_)) if state == ReviewState::Accepted => {
             // Also for whoever repeats what a crash cut short: no second decision is needed for the reading.
             return Err(Failure::Wrong(format!("{error}, or read its record afresh on the record's page")));

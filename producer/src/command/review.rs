@@ -31,6 +31,9 @@ pub(crate) enum Review {
     Accept {
         /// The item.
         id: String,
+        /// Decide only about these facts: the `revision` that `show` told. With others the command fails.
+        #[arg(long, value_name = "N")]
+        revision: Option<u64>,
         /// Why, for those who wonder later.
         #[arg(long)]
         note: Option<String>,
@@ -39,6 +42,9 @@ pub(crate) enum Review {
     Dismiss {
         /// The item.
         id: String,
+        /// Decide only about these facts: the `revision` that `show` told. With others the command fails.
+        #[arg(long, value_name = "N")]
+        revision: Option<u64>,
         /// Why, for those who wonder later.
         #[arg(long)]
         note: String,
@@ -75,8 +81,8 @@ pub(crate) async fn run(command: Review, caller: &Caller) -> Result<Exit, Failur
     match command {
         Review::List { state, limit } => list(state, limit, &rooms, output).await,
         Review::Show { id } => show(&id, &rooms, output).await,
-        Review::Accept { id, note } => {
-            let (item, job) = accept(&find(&id, &rooms).await?, note.as_deref(), &rooms).await?;
+        Review::Accept { id, revision, note } => {
+            let (item, job) = accept(&find(&id, &rooms).await?, revision, note.as_deref(), &rooms).await?;
             let more = match &job {
                 Some(job) => format!("; the record is read afresh by job {job}"),
                 None => String::new(),
@@ -85,13 +91,13 @@ pub(crate) async fn run(command: Review, caller: &Caller) -> Result<Exit, Failur
             output.answer(text, &json!({ "item": item, "job": job }))?;
             Ok(Exit::Done)
         }
-        Review::Dismiss { id, note } => {
-            let item = decide(&find(&id, &rooms).await?, ReviewState::Dismissed, Some(&note), &rooms).await?;
+        Review::Dismiss { id, revision, note } => {
+            let item = decide(&find(&id, &rooms).await?, ReviewState::Dismissed, revision, Some(&note), &rooms).await?;
             output.answer(format!("Dismissed {} of {}", item.kind, item.key), &json!({ "item": item }))?;
             Ok(Exit::Done)
         }
         Review::Reopen { id } => {
-            let item = decide(&find(&id, &rooms).await?, ReviewState::Open, None, &rooms).await?;
+            let item = decide(&find(&id, &rooms).await?, ReviewState::Open, None, None, &rooms).await?;
             output.answer(format!("Reopened {} of {}", item.kind, item.key), &json!({ "item": item }))?;
             Ok(Exit::Done)
         }
@@ -137,6 +143,7 @@ async fn show(id: &str, rooms: &Rooms, output: Output) -> Result<Exit, Failure> 
         ["state".to_owned(), item.state.to_string()],
         ["first raised".to_owned(), instant(item.first_at)],
         ["last raised".to_owned(), format!("{} ({} times in all)", instant(item.last_at), item.times)],
+        ["revision".to_owned(), item.revision.to_string()],
         ["decided by".to_owned(), or_dash(item.decided_by.as_deref())],
         ["note".to_owned(), or_dash(item.note.as_deref())],
     ];

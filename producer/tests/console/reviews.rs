@@ -84,6 +84,30 @@ async fn amounts_stand_side_by_side_and_what_comes_from_outside_shows_harmlessly
 }
 
 #[tokio::test]
+async fn who_saw_other_facts_than_those_of_now_does_not_decide_about_them() {
+    let site = Site::start().await;
+    let mut item = review(118, ReviewKind::PriceDifference);
+    let id = raised(&site, &item).await;
+    let path = format!("/reviews/{id}");
+    assert!(site.page(&path).await.contains("name=\"revision\" value=\"1\""));
+    item.facts.insert("line 1".to_owned(), "quantity 5, order 1, invoice 12".to_owned());
+    raised(&site, &item).await;
+
+    let stale = site.post_json(&format!("{path}/accept"), &json!({ "revision": 1 })).await;
+    assert_eq!((stale.status, &stale.json()["error"]["kind"]), (409, &json!("conflict")));
+    assert!(stale.text().contains("look at it again"), "{}", stale.text());
+    let dismissed = ["review", "dismiss", &id, "--note", "entered by hand", "--revision", "1"];
+    let output = site.redis.command(&dismissed).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("look at it again"), "{told}");
+    assert!(site.actions().await.is_empty(), "what changed nothing leaves no entry");
+
+    assert_eq!(site.get_json(&path).await["item"]["revision"], 2);
+    assert_eq!(site.post_form(&format!("{path}/accept"), &[("revision", "2")]).await.status, 303);
+    assert_eq!(site.get_json(&path).await["item"]["state"], "accepted");
+}
+
+#[tokio::test]
 async fn an_accepted_item_is_read_afresh_and_the_audit_holds_one_entry_for_each_decision() {
     let site = Site::start().await;
     let id = raised(&site, &review(118, ReviewKind::PriceDifference)).await;

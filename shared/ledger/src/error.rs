@@ -20,6 +20,9 @@ pub enum LedgerError {
     /// given as it stands; nothing was changed.
     #[error("{}", standing(.0))]
     Decided(Box<ReviewItem>),
+    /// The item was raised with other facts since whoever decides saw it. It is given as it stands; nothing was changed.
+    #[error("the facts of item {} are no longer those that you saw: look at it again; nothing was changed, and no note was kept", .0.id)]
+    FactsChanged(Box<ReviewItem>),
     /// A list that is gone on with from a place that it never gave.
     #[error("this is no place in the audit: begin again without it")]
     NoSuchPlace,
@@ -73,6 +76,7 @@ impl From<LedgerError> for Fault {
             | LedgerError::NoSuchWindow(_)
             | LedgerError::NoSuchReview(_)
             | LedgerError::Decided(_)
+            | LedgerError::FactsChanged(_)
             | LedgerError::NoSuchPlace => (FaultKind::Rejected, System::Connector),
             LedgerError::InvalidWindow(_) | LedgerError::Unreadable { .. } => (FaultKind::Defect, System::Connector),
         };

@@ -152,6 +152,8 @@ pub struct ReviewItem {
     pub summary: String,
     /// Amounts, numbers, names of fields, as last raised.
     pub facts: BTreeMap<String, String>,
+    /// How often the facts were others, from 1 on.
+    pub revision: u64,
     /// Where it stands.
     pub state: ReviewState,
     /// When it was raised first.
@@ -204,6 +206,7 @@ impl ReviewItem {
             about: parsed(text("about"), str::parse)?,
             summary: parsed(text("summary"), str::parse)?,
             facts: parsed(text("facts"), |json| serde_json::from_str(json))?,
+            revision: text("revision").map_or(Ok(1), |revision| parsed(Some(revision), str::parse))?,
             state: parsed(text("state"), str::parse)?,
             first_at: instant(text("first_at"))?,
             last_at: instant(text("last_at"))?,

@@ -29,7 +29,8 @@ pub const REVIEW_NOTE_BYTES: usize = 4_000;
 
 impl Ledger {
     /// Puts something on the review list. What is there already (same flow, key, kind and `about`) only gets its latest time,
-    /// summary and facts and is counted once more. A decided item stays decided, except a conflict, which opens again.
+    /// summary and facts and is counted once more. A decided item stays decided while its facts are the same; with others it
+    /// opens again, and a conflict always.
     ///
     /// # Errors
     /// `TooLong` for the key, `about` or the facts; `Redis`.
@@ -194,16 +195,18 @@ impl Ledger {
 
     /// Records what a person decided about an open item; `Open` takes a decision back. Leaves a [`crate::PersonAction`] in the
     /// same step: `reviews.accept`, `reviews.dismiss` or `reviews.reopen`. Of many who decide at once one does.
+    /// `seen` is the [`ReviewItem::revision`] that the person looked at; `None` decides about the facts as they stand.
     ///
-    /// It moves nothing by itself: whoever waits for the decision asks [`Ledger::review_accepted`] at its next turn.
+    /// It moves nothing by itself: whoever waits for the decision asks [`Ledger::accepted_review`] at its next turn.
     ///
     /// # Errors
     /// `NoSuchReview`; `Decided` for an item that is decided already, or open already where `state` is `Open`, even by the same
-    /// person in the same way: nothing is changed then; `TooLong` for a name beyond 256 bytes or a note beyond 4,000; `Redis`.
+    /// person in the same way, and `FactsChanged` where the facts are not those of `seen`: nothing is changed then; `TooLong` for a name beyond 256 bytes or a note beyond 4,000; `Redis`.
     pub async fn decide_review(
         &self,
         id: &ReviewId,
         state: ReviewState,
+        seen: Option<u64>,
         who: &str,
         note: Option<&str>,
         at: DateTime<Utc>,
@@ -233,33 +236,38 @@ impl Ledger {
             .arg(verb)
             .arg(ACTIONS_KEPT)
             .arg(self.decided_reviews)
+            .arg(seen.map(|revision| revision.to_string()).unwrap_or_default())
             .invoke_async(&mut self.connection())
             .await?;
         let (decided, stored) = answer.ok_or(LedgerError::NoSuchReview(*id))?;
         let item = ReviewItem::read(stored)?;
-        if decided == 1 { Ok(item) } else { Err(LedgerError::Decided(Box::new(item))) }
+        match decided {
+            1 => Ok(item),
+            2 => Err(LedgerError::FactsChanged(Box::new(item))),
+            _ => Err(LedgerError::Decided(Box::new(item))),
+        }
     }
 
-    /// Whether a person accepted exactly this. False again once the decision was dropped: see
-    /// [`crate::DECIDED_REVIEWS_KEPT`].
+    /// What a person accepted, with the facts that were accepted: whoever asks compares them with those of now. `None` while it is
+    /// open or dismissed, and once the decision was dropped: see [`crate::DECIDED_REVIEWS_KEPT`].
     ///
     /// # Errors
-    /// `Redis`.
-    pub async fn review_accepted(
+    /// `Redis`, or `Unreadable`.
+    pub async fn accepted_review(
         &self,
         flow: &FlowId,
         key: &RecordKey,
         kind: ReviewKind,
         about: &str,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<Option<ReviewItem>, LedgerError> {
         let keys = self.review_keys();
-        let accepted: u64 = scripts::REVIEW_ACCEPTED
+        let accepted: Option<Stored> = scripts::ACCEPTED_REVIEW
             .key(keys.of_record(flow, key))
             .arg(keys.item_prefix())
             .arg(format!("{kind}:{about}"))
             .invoke_async(&mut self.connection())
             .await?;
-        Ok(accepted == 1)
+        accepted.map(ReviewItem::read).transpose()
     }
 
     fn review_keys(&self) -> ReviewKeys {

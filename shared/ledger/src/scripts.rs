@@ -32,5 +32,5 @@ script!(FINISH_ACTION: "finish_action.lua");
 script!(RAISE_REVIEW: "review.lua", "raise_review.lua");
 script!(DECIDE_REVIEW: "review.lua", "decide_review.lua");
 script!(LIST_REVIEWS: "review.lua", "list_reviews.lua");
-script!(REVIEW_ACCEPTED: "review_accepted.lua");
+script!(ACCEPTED_REVIEW: "review.lua", "accepted_review.lua");
 script!(KEEP_ALERTS: "keep_alerts.lua");

@@ -1,15 +1,17 @@
 -- Records what a person decided, on the item and among people's actions, and drops the oldest decided items.
 -- KEYS    meta, people's actions (STREAM), index `decided`, index `all`
 -- ARGV    prefix of items, prefix of indexes, prefix of records' items, number, new state, who, note or '', time in ms,
---         time as text, verb, about how many actions are kept, most decided items kept
--- result  1 and the item as it is now; 0 and the item as it stands, when it is not as whoever decides saw it; nil when there is
---         none
+--         time as text, verb, about how many actions are kept, most decided items kept, revision of the facts that whoever
+--         decides saw or ''
+-- result  1 and the item as it is now; 0 and the item as it stands, when it is decided (or open) already; 2 and the item when
+--         its facts are not those that whoever decides saw; nil when there is none
 local items, index, of, id, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local before = redis.call('HGET', items .. id, 'state')
 if not before then return false end
 -- Only what is open is decided, and only what is decided is opened again: the first decision stands, with its time, name and
 -- note, until somebody has seen it and takes it back.
 if (before == 'open') == (state == 'open') then return { 0, view(items, id) } end
+if ARGV[13] ~= '' and ARGV[13] ~= (redis.call('HGET', items .. id, 'revision') or '1') then return { 2, view(items, id) } end
 
 local named = redis.call('HMGET', items .. id, 'flow', 'key', 'kind')
 redis.call('HSET', items .. id, 'state', state)

@@ -1,6 +1,6 @@
 -- Puts something on the review list, or notes that it came up again.
 -- KEYS    meta, items of the record (HASH <kind>:<about> -> number), index `all`
--- ARGV    prefix of items, prefix of indexes, '1' when a decided item opens again,
+-- ARGV    prefix of items, prefix of indexes, '1' when a decided item opens again even with the same facts,
 --         flow, key, kind, about, summary, facts, job or '', time in ms
 -- result  the item
 local items, index, reopens, time = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[11]
@@ -15,6 +15,12 @@ if not id then
   move(index, id, nil, 'open')
 else
   local state = redis.call('HGET', items .. id, 'state')
+  -- A decision was made about facts: others have to be decided anew.
+  if redis.call('HGET', items .. id, 'facts') ~= ARGV[9] then
+    redis.call('HSETNX', items .. id, 'revision', 1)
+    redis.call('HINCRBY', items .. id, 'revision', 1)
+    reopens = true
+  end
   if reopens and state ~= 'open' then
     redis.call('HDEL', items .. id, 'decided_by', 'decided_at', 'note')
     redis.call('HSET', items .. id, 'state', 'open')

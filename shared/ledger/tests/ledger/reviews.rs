@@ -39,6 +39,7 @@ async fn an_item_comes_back_as_it_was_raised() {
         about: raised.about.clone(),
         summary: raised.summary.clone(),
         facts: raised.facts.clone(),
+        revision: 1,
         state: Open,
         first_at: at(0),
         last_at: at(0),
@@ -109,25 +110,63 @@ async fn a_decision_holds_for_its_own_version_and_no_other() {
     let server = Server::start().await;
     let (ledger, flow) = (server.ledger(), flow());
     let item = ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap();
-    let accepted = async |kind, about: &str| ledger.review_accepted(&flow, &key(1), kind, about).await.unwrap();
+    let accepted = async |kind, about: &str| {
+        ledger
+            .accepted_review(&flow, &key(1), kind, about)
+            .await
+            .unwrap()
+            .is_some_and(|item| item.facts == new(1, kind, about).facts)
+    };
     assert!(!accepted(PriceDifference, "v1").await);
-    let decided = ledger.decide_review(&item.id, Accepted, "lena", Some("agreed by phone"), at(9)).await.unwrap();
+    let decided = ledger.decide_review(&item.id, Accepted, None, "lena", Some("agreed by phone"), at(9)).await.unwrap();
     assert_eq!(decided.state, Accepted);
     assert_eq!((decided.decided_by.as_deref(), decided.decided_at), (Some("lena"), Some(at(9))));
     assert_eq!(decided.note.as_deref(), Some("agreed by phone"));
     assert!(accepted(PriceDifference, "v1").await);
     assert!(!accepted(PriceDifference, "v2").await);
     assert!(!accepted(DebitMemo, "v1").await);
-    assert!(!ledger.review_accepted(&flow, &key(2), PriceDifference, "v1").await.unwrap());
+    assert!(ledger.accepted_review(&flow, &key(2), PriceDifference, "v1").await.unwrap().is_none());
 
     let again = ledger.raise_review(&NewReview { at: at(20), ..new(1, PriceDifference, "v1") }).await.unwrap();
     assert_eq!((again.state, again.times, again.last_at), (Accepted, 2, at(20)), "it stays decided");
     assert!(accepted(PriceDifference, "v1").await);
-    ledger.decide_review(&item.id, Open, "tom", None, at(30)).await.unwrap();
+    ledger.decide_review(&item.id, Open, None, "tom", None, at(30)).await.unwrap();
     assert!(!accepted(PriceDifference, "v1").await);
-    ledger.decide_review(&item.id, Dismissed, "tom", None, at(31)).await.unwrap();
+    ledger.decide_review(&item.id, Dismissed, None, "tom", None, at(31)).await.unwrap();
     assert!(!accepted(PriceDifference, "v1").await);
     assert_eq!(ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap().state, Dismissed);
+}
+
+#[tokio::test]
+async fn a_decision_holds_for_the_facts_that_were_seen_and_no_others() {
+    let server = Server::start().await;
+    let (ledger, flow) = (server.ledger(), flow());
+    let with = |price: &str| NewReview {
+        facts: BTreeMap::from([("line 1".to_owned(), price.to_owned())]),
+        ..new(1, PriceDifference, "v1")
+    };
+    let item = ledger.raise_review(&with("10")).await.unwrap();
+    assert_eq!(ledger.raise_review(&with("10")).await.unwrap().revision, 1);
+    let changed = ledger.raise_review(&with("20")).await.unwrap();
+    assert_eq!((changed.id, changed.revision), (item.id, 2));
+
+    for state in [Accepted, Dismissed] {
+        let stale = ledger.decide_review(&item.id, state, Some(1), "lena", Some("agreed"), at(1)).await.unwrap_err();
+        let LedgerError::FactsChanged(stands) = &stale else { panic!("{stale:?}") };
+        assert_eq!((stands.state, stands.revision, stands.note.as_ref()), (Open, 2, None));
+    }
+    assert!(ledger.audit_actions(10).await.unwrap().is_empty(), "what changed nothing leaves no entry");
+    ledger.decide_review(&item.id, Accepted, Some(2), "lena", None, at(2)).await.unwrap();
+    let accepted = ledger.accepted_review(&flow, &key(1), PriceDifference, "v1").await.unwrap().unwrap();
+    assert_eq!(accepted.facts, with("20").facts);
+
+    // The same facts once more leave the decision alone, others ask anew.
+    assert_eq!(ledger.raise_review(&with("20")).await.unwrap().state, Accepted);
+    let asked = ledger.raise_review(&with("30")).await.unwrap();
+    assert_eq!((asked.state, asked.revision, asked.decided_by), (Open, 3, None));
+    assert!(ledger.accepted_review(&flow, &key(1), PriceDifference, "v1").await.unwrap().is_none());
+    assert_eq!(ledger.review_count(Some(Open)).await.unwrap(), 1);
+    assert_eq!(ledger.review_count(Some(Accepted)).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -136,7 +175,7 @@ async fn a_conflict_that_comes_again_after_its_decision_is_open_again() {
     let ledger = server.ledger();
     for state in [Accepted, Dismissed] {
         let item = ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap();
-        ledger.decide_review(&item.id, state, "lena", Some("no matter"), at(9)).await.unwrap();
+        ledger.decide_review(&item.id, state, None, "lena", Some("no matter"), at(9)).await.unwrap();
         assert_eq!(ledger.review_count(Some(Open)).await.unwrap(), 0);
         let again = ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap();
         assert_eq!((again.id, again.state), (item.id, Open));
@@ -153,10 +192,10 @@ async fn each_decision_is_audited_once_with_what_was_before_and_after() {
     let ledger = server.ledger();
     let id = ledger.raise_review(&new(1, PriceDifference, "v1")).await.unwrap().id;
     let quoted = "cli:le\"na\\/ä\u{7}";
-    ledger.decide_review(&id, Accepted, quoted, Some("first"), at(1)).await.unwrap();
+    ledger.decide_review(&id, Accepted, None, quoted, Some("first"), at(1)).await.unwrap();
     // Neither the same once more nor the opposite: whoever asks for it saw the item open.
     for state in [Accepted, Dismissed] {
-        let late = ledger.decide_review(&id, state, "tom", Some("second"), at(2)).await.unwrap_err();
+        let late = ledger.decide_review(&id, state, None, "tom", Some("second"), at(2)).await.unwrap_err();
         let LedgerError::Decided(stands) = &late else { panic!("{late:?}") };
         assert_eq!((stands.state, stands.decided_by.as_deref()), (Accepted, Some(quoted)), "the first one stands");
         assert_eq!((stands.decided_at, stands.note.as_deref()), (Some(at(1)), Some("first")));
@@ -164,11 +203,11 @@ async fn each_decision_is_audited_once_with_what_was_before_and_after() {
         assert!(told.contains("accepted by") && told.contains(&when) && told.contains("nothing was changed"), "{told}");
         assert_eq!(Fault::from(late).kind, FaultKind::Rejected);
     }
-    let reopened = ledger.decide_review(&id, Open, "tom", Some("not kept"), at(4)).await.unwrap();
+    let reopened = ledger.decide_review(&id, Open, None, "tom", Some("not kept"), at(4)).await.unwrap();
     assert_eq!((reopened.decided_by, reopened.decided_at, reopened.note), (None, None, None));
-    let again = ledger.decide_review(&id, Open, "lena", None, at(5)).await.unwrap_err();
+    let again = ledger.decide_review(&id, Open, None, "lena", None, at(5)).await.unwrap_err();
     assert!(again.to_string().contains("item 1 is open"), "{again}");
-    ledger.decide_review(&id, Dismissed, "tom", None, at(6)).await.unwrap();
+    ledger.decide_review(&id, Dismissed, None, "tom", None, at(6)).await.unwrap();
 
     let actions: Vec<_> = ledger.audit_actions(10).await.unwrap().into_iter().rev().map(|entry| entry.action).collect();
     let told: Vec<_> = actions
@@ -196,7 +235,7 @@ async fn of_eight_who_decide_at_once_one_does_and_the_others_hear_of_it() {
         for person in 0..8 {
             let (ledger, state) = (server.ledger(), if person % 2 == 0 { Accepted } else { Dismissed });
             let who = format!("person{person}");
-            racers.spawn(async move { ledger.decide_review(&id, state, &who, Some(&who), at(1)).await });
+            racers.spawn(async move { ledger.decide_review(&id, state, None, &who, Some(&who), at(1)).await });
         }
         let (won, lost): (Vec<_>, Vec<_>) = racers.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!((won.len(), lost.len()), (1, 7), "round {round}");
@@ -218,7 +257,7 @@ async fn an_item_that_does_not_exist_cannot_be_decided() {
     let server = Server::start().await;
     let ledger = server.ledger();
     let id: ReviewId = "7".parse().unwrap();
-    let error = ledger.decide_review(&id, Accepted, "lena", None, at(0)).await.unwrap_err();
+    let error = ledger.decide_review(&id, Accepted, None, "lena", None, at(0)).await.unwrap_err();
     assert_eq!(error.to_string(), "item 7 is not on the review list");
     assert!(matches!(error, LedgerError::NoSuchReview(missing) if missing == id));
     assert_eq!(ledger.review(&id).await.unwrap(), None);
@@ -235,7 +274,7 @@ async fn pages_join_newest_first_while_items_are_raised_and_decided() {
     for number in 1..=450 {
         let item = ledger.raise_review(&new(number, Unmatched, "x")).await.unwrap();
         if number % 3 == 0 {
-            ledger.decide_review(&item.id, Dismissed, "lena", None, at(1)).await.unwrap();
+            ledger.decide_review(&item.id, Dismissed, None, "lena", None, at(1)).await.unwrap();
         }
     }
     let counts = [None, Some(Open), Some(Dismissed), Some(Accepted)];
@@ -250,7 +289,7 @@ async fn pages_join_newest_first_while_items_are_raised_and_decided() {
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         // What is on the page read last is decided, and something new comes in: neither moves the next page.
-        ledger.decide_review(&page[0].id, Accepted, "lena", None, at(2)).await.unwrap();
+        ledger.decide_review(&page[0].id, Accepted, None, "lena", None, at(2)).await.unwrap();
         ledger.raise_review(&new(10_000 + read.len() as u32, Unmatched, "x")).await.unwrap();
         assert!(page.iter().all(|item| item.state == Open));
         read.extend(page);
@@ -291,7 +330,7 @@ async fn a_search_finds_each_item_once_and_stops_before_it_has_looked_for_long()
     let decided = ReviewFilter { state: Some(Accepted), ..conflicts };
     assert_eq!(search(&decided, 2).await, (Vec::new(), 1));
     let twenty: ReviewId = "20".parse().unwrap();
-    ledger.decide_review(&twenty, Accepted, "lena", None, at(1)).await.unwrap();
+    ledger.decide_review(&twenty, Accepted, None, "lena", None, at(1)).await.unwrap();
     assert_eq!(search(&decided, 2).await, (vec!["20".to_owned()], 1));
 }
 
@@ -305,7 +344,7 @@ async fn the_oldest_decisions_are_dropped_and_open_items_never() {
     }
     // The oldest number is decided last: what counts is when it was decided.
     for id in raised[5..30].iter().chain(&raised[..1]) {
-        ledger.decide_review(id, Accepted, "lena", None, at(1)).await.unwrap();
+        ledger.decide_review(id, Accepted, None, "lena", None, at(1)).await.unwrap();
     }
     let kept: Vec<_> = raised[21..30].iter().rev().chain(&raised[..1]).copied().collect();
     assert_eq!(ids(&ledger.reviews(Some(Accepted), 100, None).await.unwrap()), kept);
@@ -314,8 +353,8 @@ async fn the_oldest_decisions_are_dropped_and_open_items_never() {
     assert_eq!(ledger.review_count(None).await.unwrap(), 24);
     assert_eq!(ledger.review(&raised[5]).await.unwrap(), None);
     assert!(ledger.reviews_of(&flow(), &key(5)).await.unwrap().is_empty());
-    assert!(!ledger.review_accepted(&flow(), &key(5), DebitMemo, "x").await.unwrap());
-    assert!(ledger.review_accepted(&flow(), &key(0), DebitMemo, "x").await.unwrap());
+    assert!(ledger.accepted_review(&flow(), &key(5), DebitMemo, "x").await.unwrap().is_none());
+    assert!(ledger.accepted_review(&flow(), &key(0), DebitMemo, "x").await.unwrap().is_some());
     assert_eq!(server.keys("*:review:item:*").await.len(), 24);
     assert_eq!(server.keys("*:review:of:*").await.len(), 24);
     let again = ledger.raise_review(&new(5, DebitMemo, "x")).await.unwrap();
@@ -330,13 +369,13 @@ async fn an_item_that_was_opened_again_is_not_dropped_with_the_decided_ones() {
     let raised_again = ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap().id;
     let taken_back = ledger.raise_review(&new(2, DebitMemo, "x")).await.unwrap().id;
     for id in [raised_again, taken_back] {
-        ledger.decide_review(&id, Accepted, "lena", None, at(1)).await.unwrap();
+        ledger.decide_review(&id, Accepted, None, "lena", None, at(1)).await.unwrap();
     }
     ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap();
-    ledger.decide_review(&taken_back, Open, "lena", None, at(2)).await.unwrap();
+    ledger.decide_review(&taken_back, Open, None, "lena", None, at(2)).await.unwrap();
     for number in 100..130 {
         let id = ledger.raise_review(&new(number, DebitMemo, "x")).await.unwrap().id;
-        ledger.decide_review(&id, Dismissed, "lena", None, at(3)).await.unwrap();
+        ledger.decide_review(&id, Dismissed, None, "lena", None, at(3)).await.unwrap();
     }
     assert_eq!(ids(&ledger.reviews(Some(Open), 100, None).await.unwrap()), [taken_back, raised_again]);
     assert_eq!(ledger.review_count(Some(Dismissed)).await.unwrap(), 10, "an open one takes no place of a decided one");
@@ -347,7 +386,7 @@ async fn the_keys_of_the_list_share_one_hash_tag() {
     let server = Server::start().await;
     let ledger = server.ledger();
     let id = ledger.raise_review(&new(1, Conflict, "phone")).await.unwrap().id;
-    ledger.decide_review(&id, Accepted, "lena", None, at(1)).await.unwrap();
+    ledger.decide_review(&id, Accepted, None, "lena", None, at(1)).await.unwrap();
     for key in server.keys("*").await {
         assert!(key.starts_with("{mlcl:mlc}:"), "{key}");
     }
@@ -364,8 +403,8 @@ async fn what_is_too_long_for_an_item_is_refused_and_a_long_summary_is_cut() {
     let refusals = [
         ledger.raise_review(&new(1, Unmatched, &long[..514])).await,
         ledger.raise_review(&NewReview { facts, ..new(1, Unmatched, "x") }).await,
-        ledger.decide_review(&item.id, Accepted, &long, None, at(0)).await,
-        ledger.decide_review(&item.id, Accepted, "lena", Some(&long), at(0)).await,
+        ledger.decide_review(&item.id, Accepted, None, &long, None, at(0)).await,
+        ledger.decide_review(&item.id, Accepted, None, "lena", Some(&long), at(0)).await,
     ];
     for refusal in refusals {
         let error = refusal.unwrap_err();

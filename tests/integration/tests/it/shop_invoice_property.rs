@@ -232,7 +232,12 @@ async fn all_right(config: HouseConfig, seed: u64) {
         for item in reviews(&house, ours).await {
             if item.kind == ReviewKind::PriceDifference && item.state == ReviewState::Open && at % 2 == 0 {
                 let now = house.context.clock.now();
-                house.context.ledger.decide_review(&item.id, ReviewState::Accepted, "anna", None, now).await.unwrap();
+                house
+                    .context
+                    .ledger
+                    .decide_review(&item.id, ReviewState::Accepted, None, "anna", None, now)
+                    .await
+                    .unwrap();
             }
         }
         if at % 3 == 0 {

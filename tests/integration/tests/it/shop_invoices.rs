@@ -225,14 +225,42 @@ async fn a_price_beyond_the_limit_waits_for_a_person_and_goes_through_once_accep
         ..invoice("FAR").bills([5001, 1, 1], "20", "311").bills([5001, 2, 1], "5", "52.50")
     };
     let at = house.context.clock.now();
-    house.context.ledger.decide_review(&listed[0].id, ReviewState::Accepted, "anna", None, at).await.unwrap();
+    house.context.ledger.decide_review(&listed[0].id, ReviewState::Accepted, None, "anna", None, at).await.unwrap();
     carry(&house, &dearer).await;
     assert!(house.shop().invoices().is_empty());
     let open = reviews(&house, &ours).await.into_iter().find(|item| item.state == ReviewState::Open).unwrap();
-    house.context.ledger.decide_review(&open.id, ReviewState::Accepted, "anna", None, at).await.unwrap();
+    house.context.ledger.decide_review(&open.id, ReviewState::Accepted, None, "anna", None, at).await.unwrap();
     push(&house, &dearer, 7).await;
     house.settle().await.unwrap();
     assert_right(&house, &order, &dearer);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accepted_price_is_asked_about_anew_when_the_orders_price_changed_since() {
+    let house = house(HouseConfig::with_paas_shop(), "2s").await;
+    let (shop, ledger) = (house.shop(), &house.context.ledger);
+    two_lines(5001).place(shop);
+    let ours = invoice("FAR").bills([5001, 1, 1], "20", "310").bills([5001, 2, 1], "5", "52.50");
+    carry(&house, &ours).await;
+    let item = reviews(&house, &ours).await.remove(0);
+    let at = house.context.clock.now();
+    ledger.decide_review(&item.id, ReviewState::Accepted, Some(item.revision), "anna", None, at).await.unwrap();
+
+    // What was agreed was 100 more than the order says; now it is 210 more.
+    assert!(shop.drop_order(the_order(shop, &two_lines(5001)).entity_id));
+    let cheaper = ShopOrder::of(5001, vec![release(1, 1, "20", "5"), release(2, 1, "5", "10.50")]);
+    cheaper.place(shop);
+    push(&house, &ours, 7).await;
+    house.settle().await.unwrap();
+    assert!(shop.invoices().is_empty());
+    let asked = reviews(&house, &ours).await.remove(0);
+    assert_eq!((asked.id, asked.state, asked.revision), (item.id, ReviewState::Open, 2));
+    assert_eq!(asked.facts["5001/1/1"], "quantity 20, order 100, invoice 310");
+
+    ledger.decide_review(&asked.id, ReviewState::Accepted, Some(2), "anna", None, at).await.unwrap();
+    push(&house, &ours, 8).await;
+    house.settle().await.unwrap();
+    assert_right(&house, &cheaper, &ours);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

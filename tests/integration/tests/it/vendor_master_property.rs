@@ -326,7 +326,7 @@ impl Rig {
         for item in open {
             listed.push((item.key.to_string(), item.facts["field"].clone(), item.facts["edited_in"].clone()));
             let now = SystemClock.now();
-            ledger.decide_review(&item.id, ReviewState::Dismissed, "the test", None, now).await.unwrap();
+            ledger.decide_review(&item.id, ReviewState::Dismissed, None, "the test", None, now).await.unwrap();
         }
         listed.sort();
         listed

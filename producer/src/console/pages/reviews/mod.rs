@@ -107,6 +107,8 @@ struct Review {
     last_at: DateTime<Utc>,
     /// How often it was raised.
     times: u64,
+    /// Counts up when the facts change: send it with a decision, so that it is made about the facts that were seen.
+    revision: u64,
     /// Who decided; null while open.
     decided_by: Option<String>,
     /// When; null while open.
@@ -158,6 +160,9 @@ struct Event {
 struct Note {
     /// Why, for those who wonder later. Needed to dismiss. At most 4,000 bytes, kept with the item.
     note: Option<String>,
+    /// `revision` of the item that was looked at. A decision about facts that changed since is refused (409). Left out: decides
+    /// about the facts as they stand.
+    revision: Option<u64>,
 }
 
 impl Review {
@@ -172,6 +177,7 @@ impl Review {
             first_at: item.first_at,
             last_at: item.last_at,
             times: item.times,
+            revision: item.revision,
             decided_by: item.decided_by.clone(),
             decided_at: item.decided_at,
             note: item.note.clone().filter(|_| viewer.may(Role::Operator)),
@@ -246,8 +252,8 @@ pub(super) fn trail_text(entry: &AuditEntry, viewer: &Viewer) -> Option<String> 
 }
 
 async fn accept_item(call: Call) -> Result<Done, ConsoleError> {
-    let (item, note) = asked(&call).await?;
-    let (item, job) = accept(&item, note.as_deref(), &call.rooms).await?;
+    let Asked { item, note, seen } = asked(&call).await?;
+    let (item, job) = accept(&item, seen, note.as_deref(), &call.rooms).await?;
     let more = match &job {
         Some(job) => format!("; the record is read afresh by job {job}"),
         None => String::new(),
@@ -257,22 +263,30 @@ async fn accept_item(call: Call) -> Result<Done, ConsoleError> {
 }
 
 async fn dismiss(call: Call) -> Result<Done, ConsoleError> {
-    let (item, note) = asked(&call).await?;
+    let Asked { item, note, seen } = asked(&call).await?;
     let note = note.ok_or_else(|| ConsoleError::bad_input("Say in `note` why it is dismissed."))?;
-    let item = decide(&item, ReviewState::Dismissed, Some(&note), &call.rooms).await?;
+    let item = decide(&item, ReviewState::Dismissed, seen, Some(&note), &call.rooms).await?;
     Ok(done(&call, &item, format!("Dismissed {} of {}.", item.kind, item.key), None))
 }
 
 async fn reopen(call: Call) -> Result<Done, ConsoleError> {
-    let (item, note) = asked(&call).await?;
-    let item = decide(&item, ReviewState::Open, note.as_deref(), &call.rooms).await?;
+    let Asked { item, note, seen } = asked(&call).await?;
+    let item = decide(&item, ReviewState::Open, seen, note.as_deref(), &call.rooms).await?;
     Ok(done(&call, &item, format!("{} of {} is open again.", item.kind, item.key), None))
 }
 
-/// The item of the call, with the note that was sent. Whether it can still be decided only the ledger knows.
-async fn asked(call: &Call) -> Result<(ReviewItem, Option<String>), ConsoleError> {
-    let note = call.input::<Note>()?.note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
-    Ok((find(call.text("id"), &call.rooms).await?, note))
+/// What a person decides about.
+struct Asked {
+    item: ReviewItem,
+    note: Option<String>,
+    seen: Option<u64>,
+}
+
+/// Whether the item can still be decided only the ledger knows.
+async fn asked(call: &Call) -> Result<Asked, ConsoleError> {
+    let Note { note, revision } = call.input()?;
+    let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
+    Ok(Asked { item: find(call.text("id"), &call.rooms).await?, note, seen: revision })
 }
 
 fn done(call: &Call, item: &ReviewItem, message: String, job: Option<String>) -> Done {

@@ -186,8 +186,15 @@ fn actions(shown: &ReviewPage) -> Markup {
     };
     let button = |verb: &str| format!("{verb} item {}", item.id);
     let note = |form: &str, label: &str, required: bool| {
-        Field { name: "note", form, label, hint: "Kept with the item; no personal data.", required, ..Field::default() }
-            .show()
+        let field = Field {
+            name: "note",
+            form,
+            label,
+            hint: "Kept with the item; no personal data.",
+            required,
+            ..Field::default()
+        };
+        html! { input type="hidden" name="revision" value=(item.revision); (field.show()) }
     };
     let why = "Why, for those who wonder later";
     html! {
@@ -245,6 +252,7 @@ impl Review {
             first_at: DateTime::UNIX_EPOCH,
             last_at: DateTime::UNIX_EPOCH,
             times: 1,
+            revision: 1,
             decided_by: None,
             decided_at: None,
             note: None,

@@ -107,7 +107,7 @@ async fn the_review_list_is_filtered_and_follows_decisions() {
     browser.script("window.stays = 'here'").await;
     let (ledger, now) = (&site.house.context.ledger, SystemClock.now());
     let (second, accepted) = ("2".parse().unwrap(), mlc_ledger::ReviewState::Accepted);
-    ledger.decide_review(&second, accepted, "otto", Some("agreed with the supplier"), now).await.unwrap();
+    ledger.decide_review(&second, accepted, None, "otto", Some("agreed with the supplier"), now).await.unwrap();
     browser.shows(rows, "href", &items(&[3, 1])).await;
     browser.sees("Accepted (1)").await;
     assert_eq!(browser.script("return window.stays").await, "here");
@@ -118,12 +118,12 @@ async fn the_review_list_is_filtered_and_follows_decisions() {
     // Who changed his mind takes the decision back first.
     let (first, dismissed) = ("1".parse().unwrap(), mlc_ledger::ReviewState::Dismissed);
     let open = mlc_ledger::ReviewState::Open;
-    ledger.decide_review(&first, dismissed, "otto", Some("a mistake"), now).await.unwrap();
+    ledger.decide_review(&first, dismissed, None, "otto", Some("a mistake"), now).await.unwrap();
     browser.go("/reviews?state=dismissed").await;
     browser.shows(rows, "href", &items(&[1])).await;
-    ledger.decide_review(&first, open, "otto", None, now).await.unwrap();
+    ledger.decide_review(&first, open, None, "otto", None, now).await.unwrap();
     browser.sees("No item stands here.").await;
-    ledger.decide_review(&first, accepted, "otto", None, now).await.unwrap();
+    ledger.decide_review(&first, accepted, None, "otto", None, now).await.unwrap();
     browser.go("/reviews/2").await;
     browser.sees("agreed with the supplier").await;
     browser.sees("otto").await;

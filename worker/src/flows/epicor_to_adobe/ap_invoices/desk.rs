@@ -64,7 +64,7 @@ impl Desk<'_> {
         summary: String,
         facts: BTreeMap<String, String>,
     ) -> Result<(), Fault> {
-        // An accepted price difference is asked for by the version alone.
+        // An accepted price difference is asked for by the version, and compared by its facts.
         let about = if what.is_empty() { self.version.clone() } else { format!("{} {what}", self.version) };
         let mut facts: BTreeMap<String, String> = facts.into_iter().take(FACTS_LIMIT).collect();
         facts.insert("invoice".to_owned(), self.invoice.number.clone());
@@ -104,13 +104,16 @@ impl Desk<'_> {
         self.raise(kind, "", summary, facts).await
     }
 
-    /// Lines that differ too much. `false`: a person has let this version through.
+    /// Lines that differ too much. `false`: a person has let this version through, with these amounts.
     pub(super) async fn raise_prices(&self, differences: &[&PriceDifference]) -> Result<bool, Fault> {
         let (flow, key) = (&self.job.flow, self.invoice.key());
-        if self.context.ledger.review_accepted(flow, &key, ReviewKind::PriceDifference, &self.version).await? {
+        let facts: BTreeMap<String, String> =
+            differences.iter().map(|difference| (difference.line.clone(), in_words(difference))).collect();
+        let accepted =
+            self.context.ledger.accepted_review(flow, &key, ReviewKind::PriceDifference, &self.version).await?;
+        if accepted.is_some_and(|item| covers(&item.facts, &facts)) {
             return Ok(false);
         }
-        let facts = differences.iter().map(|difference| (difference.line.clone(), in_words(difference))).collect();
         let summary = format!(
             "Invoice {} differs from its orders' prices by more than the limit on {} line(s)",
             self.invoice.number,
@@ -159,6 +162,14 @@ impl Desk<'_> {
         };
         Ok(self.context.ledger.note(&self.job.flow, &[note]).await?)
     }
+}
+
+/// Whether whoever accepted `accepted` saw the amounts of `facts`: the price of an order may have changed since. Lines that are done by
+/// now are not asked about any more, and those beyond the bound were never shown.
+fn covers(accepted: &BTreeMap<String, String>, facts: &BTreeMap<String, String>) -> bool {
+    facts
+        .iter()
+        .all(|(line, amounts)| accepted.get(line).map_or(accepted.len() >= FACTS_LIMIT, |accepted| accepted == amounts))
 }
 
 fn in_words(difference: &PriceDifference) -> String {
