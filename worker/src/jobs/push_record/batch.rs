@@ -28,8 +28,8 @@ const LEASE: Duration = Duration::from_secs(240);
 const MAX_WAITS: u32 = 8;
 /// … at first this long, then twice as long each time, up to sixteen times.
 const WAIT: chrono::TimeDelta = chrono::TimeDelta::milliseconds(500);
-/// A person whose firm is kept out may belong to one that is being let in at this moment: waits for that, about 8 s.
-const WAITS_FOR_ADMISSION: u32 = 4;
+/// A person whose firm is kept out or was refused: the firm may be on its way at this moment, let in or put right. About 8 s.
+const WAITS_FOR_A_CURE: u32 = 4;
 /// A record in another worker's hands is tried again after this time.
 const BUSY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1500);
 /// From this attempt on a batch that the server chokes on is taken apart.
@@ -143,13 +143,10 @@ async fn with_companies(
     for (one, firm) in batch.into_iter().zip(firms) {
         // The page of a person can be read before that of the firm, so only now it may be known that the firm stays out. Or it is just being let in.
         let excluded = firm.as_ref().is_some_and(|firm| firm.excluded);
-        // A refused firm comes only when somebody puts it right. One wait is for the case that both are being replayed.
+        // A refused firm comes only when somebody puts it right: the wait is for the case that both are being replayed, where the firm
+        // is read afresh first.
         let is_refused = firm.as_ref().is_some_and(|firm| firm.refused && !firm.pending);
-        let most_waits = match (is_refused, excluded) {
-            (true, _) => 1,
-            (false, true) => WAITS_FOR_ADMISSION,
-            (false, false) => MAX_WAITS,
-        };
+        let most_waits = if is_refused || excluded { WAITS_FOR_A_CURE } else { MAX_WAITS };
         match firm.and_then(|firm| firm.target) {
             Some(company) => ready.push(one.with_company(company)),
             None if job.waits < most_waits => waiting.push(one.record),
