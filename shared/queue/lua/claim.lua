@@ -53,9 +53,10 @@ local function rescue(most, poison_after, budget, poison_cause, poison_text, poi
       call('HINCRBY', RUNNING, lane, -1)
       if crashes >= poison_after then
         local size = #envelope + #poison_fault
+        local subject = string.match(envelope, '^1 %S+ %d %S+ %S+ %d+ %d+ %d+ %d+ %S+ %S+ ([^ \n]+)') or '-'
         call('HINCRBY', BYTES, lane, -#envelope)
         shelve(id, poison_cause, poison_text, '1 ' .. lane .. ' ' .. kind .. ' ' .. poison_cause .. ' defect ' .. size
-          .. ' ' .. unique .. ' ' .. priority .. '\n' .. poison_fault, budget)
+          .. ' ' .. unique .. ' ' .. priority .. ' ' .. subject .. '\n' .. poison_fault, budget)
         ended('x', id, envelope, nil)
         poisoned[#poisoned + 1] = id
         count(kind, 'poisoned', 1)

@@ -12,6 +12,7 @@ local DEAD_BYTES, DEAD_COUNT, REMOVED = P .. 'dead_bytes', P .. 'dead_count', P 
 local WORKERS, WORKER_FACTS = P .. 'workers', P .. 'worker_facts'
 local ENDED, ENDED_COUNT = P .. 'ended', P .. 'ended_count'
 local TRIAGE, CAUSE_TRIAGE = P .. 'triage', P .. 'triage_cause'
+local CARRIED, CARRIED_AT = P .. 'carried', P .. 'carried_at'
 local BULKS, BULKS_OPEN = P .. 'bulks', P .. 'bulks_open'
 local TOKEN, STATS, WAKE = P .. 'token', P .. 'stats', P .. 'wake'
 
@@ -19,6 +20,7 @@ local CHUNK = 500        -- most arguments of one command
 local WAKE_MAX = 16      -- most wake-ups that can lie waiting
 local SOON_MS = 2000     -- a delay shorter than the workers' slow poll must wake one of them
 local ENDED_MAX = 10000  -- ended jobs that are remembered
+local CARRIED_MS = 7 * 86400000  -- how long a replayed letter's triage waits for it to come back
 
 local time = call('TIME')
 local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -150,13 +152,39 @@ local function remove(id, record, why, by, reason, told)
   count(kind, why, 1)
 end
 
+-- What a letter is about, from its record: lane, kind, unique key and subject. Empty without a subject. As in `shelf_record.rs`.
+local function about(record)
+  local lane, kind, unique, subject = string.match(record, '^1 (%S+) (%S+) %S+ %S+ %d+ (%S+) %d ([^ \n]+)')
+  if not lane or subject == '-' then return '' end
+  return lane .. ' ' .. kind .. ' ' .. unique .. ' ' .. subject
+end
+
+local function forget_carried(name)
+  call('HDEL', CARRIED, name)
+  call('ZREM', CARRIED_AT, name)
+end
+
+-- A letter takes over what one about the same thing left behind when it was replayed (put_back.lua). Returns its record, with
+-- the words that tell that it came back.
+local function take_over(id, record)
+  local name = about(record)
+  local carried = name ~= '' and call('HGET', CARRIED, name)
+  if not carried then return record end
+  forget_carried(name)
+  local ms, words, triage = string.match(carried, '^(%d+) (%d+ %S+)\n(.*)$')
+  if not ms or NOW - ms > CARRIED_MS then return record end
+  if triage ~= '' then call('HSET', TRIAGE, id, triage) end
+  local line = string.find(record, '\n', 1, true)
+  return string.sub(record, 1, line - 1) .. ' ' .. words .. string.sub(record, line)
+end
+
 local EVICTED = 'the shelf is over its byte budget'
 
 -- Puts a job on the shelf. `budget` bounds the shelf's bytes: the oldest go, at most 20 a call, each with its entry.
 local function shelve(id, cause, cause_text, record, budget)
   local lane, kind, _, fault, size = string.match(record, '^1 (%S+) (%S+) (%S+) (%S+) (%d+) ')
   call('ZADD', DEAD, NOW, id)
-  call('HSET', RECORD, id, record)
+  call('HSET', RECORD, id, take_over(id, record))
   call('ZADD', P .. 'dead_cause:' .. cause, NOW, id)
   call('HSET', CAUSES, cause, cause_text)
   call('HINCRBY', DEAD_COUNT, lane .. '|' .. fault, 1)

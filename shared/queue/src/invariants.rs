@@ -19,9 +19,10 @@ use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DeadFilter, Enqueued, Job, Lane, Order, Outcome, Page, Priority, Queue, SnoozeReason, UniqueKey,
+    DeadFilter, Enqueued, Job, Lane, Order, Outcome, Page, Priority, Queue, SnoozeReason, Triage, TriageKey, UniqueKey,
     envelope::Envelope,
     policy::{Step, decide},
+    shelf_record::about,
     store::turn::{Claimed, Settled, Ticket},
 };
 
@@ -38,6 +39,9 @@ impl Job for Anything {
     const TIMEOUT: Duration = Duration::from_secs(1);
     fn lane(&self) -> Lane {
         Lane::parse(LANES[self.lane]).unwrap()
+    }
+    fn subject(&self) -> Option<String> {
+        Some(format!("100 % of {}", LANES[self.lane]))
     }
 }
 
@@ -66,6 +70,8 @@ enum Verb {
     Late,
     /// Everything delayed is due.
     TimePasses,
+    /// Somebody looks after the newest letter.
+    Assign,
     Replay,
     Discard,
     Pause {
@@ -92,6 +98,7 @@ fn verbs() -> impl Strategy<Value = Vec<Verb>> {
         2 => (1..6usize).prop_map(|n| Verb::Crash { n }),
         1 => Just(Verb::Late),
         2 => Just(Verb::TimePasses),
+        2 => Just(Verb::Assign),
         1 => Just(Verb::Replay),
         1 => Just(Verb::Discard),
         1 => lane.clone().prop_map(|lane| Verb::Pause { lane }),
@@ -161,6 +168,14 @@ impl Model {
             Verb::TimePasses => {
                 for member in self.list("ZRANGE", "delayed").await {
                     self.redis("ZADD", "delayed", &["XX", "0", &member]).await;
+                }
+            }
+            Verb::Assign => {
+                let page = Page { after: None, limit: 1 };
+                for letter in self.queue.dead_letters(&DeadFilter::default(), &page).await.unwrap().items {
+                    let (assignee, note) = (Some("otto".to_owned()), Some("asks".to_owned()));
+                    let triage = Triage { assignee, note, by: "lena".to_owned(), at: SystemClock.now() };
+                    assert!(self.queue.set_triage(&TriageKey::Letter(letter.job.id), triage).await.unwrap());
                 }
             }
             Verb::Replay => {
@@ -270,6 +285,7 @@ impl Model {
             assert_eq!(&counts, expected, "{hash}");
         }
         self.check_shelf(&dead).await;
+        self.check_desk(&dead).await;
         let unique: HashMap<String, String> = self.ask("HGETALL", "unique", &[]).await;
         let expected: HashMap<String, String> =
             stored.keys().filter_map(|id| Some((envelope(id).unique?, id.clone()))).collect();
@@ -292,6 +308,25 @@ impl Model {
         assert_eq!(causes, dead.len() as u64, "letters by cause");
         let lanes = self.queue.lanes().await.unwrap();
         assert_eq!(lanes.iter().map(|lane| lane.dead).sum::<u64>(), dead.len() as u64, "letters by lane");
+    }
+
+    /// A triage is of a letter, or waits for one: whichever comes to the shelf takes it.
+    async fn check_desk(&self, dead: &[String]) {
+        let triaged = self.list("HKEYS", "triage").await;
+        assert!(triaged.iter().all(|id| dead.contains(id)), "a triage without its letter");
+        let carried: HashMap<String, String> = self.ask("HGETALL", "carried", &[]).await;
+        let waiting: BTreeSet<String> = self.list("ZRANGE", "carried_at").await.into_iter().collect();
+        assert_eq!(carried.keys().cloned().collect::<BTreeSet<_>>(), waiting, "triages that wait");
+        for id in dead {
+            let record: Vec<u8> = self.ask("HGET", "dead_record", &[id]).await;
+            let name = about(&record).unwrap();
+            let Some(since) = carried.get(&name).and_then(|carried| carried.split(' ').next()?.parse::<f64>().ok())
+            else {
+                continue;
+            };
+            let died: f64 = self.ask("ZSCORE", "dead", &[id]).await;
+            assert!(died <= since, "{name} came to the shelf and left its triage waiting");
+        }
     }
 
     /// In the end everything can be carried out: nothing is stuck.
@@ -360,6 +395,30 @@ fn nothing_follows() -> Step {
 
 fn fault(kind: FaultKind) -> Fault {
     Fault::new(kind, System::Hubspot, "x", "y")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_kills_its_workers_after_its_replay_keeps_who_looks_after_it() {
+    let config = crate::QueueConfig { lease: Duration::from_secs(600), ..support::quick() };
+    let queue = support::queue_named(&support::fresh_namespace(), config).await;
+    let mut model = Model { queue, open: BTreeSet::new(), claimed: Vec::new(), ghosts: Vec::new() };
+    model.apply(Verb::Enqueue { lane: 0, priority: 1, unique: Some(3), later: false, n: 1 }).await;
+    model.apply(Verb::Claim { n: 1 }).await;
+    model.apply(Verb::Finish { n: 1, ways: vec![7] }).await;
+    model.apply(Verb::Assign).await;
+    model.apply(Verb::Replay).await;
+    for _ in 0..3 {
+        model.apply(Verb::Claim { n: 1 }).await;
+        model.apply(Verb::Crash { n: 1 }).await;
+    }
+    model.apply(Verb::Claim { n: 1 }).await;
+    model.check().await;
+    let letters = model.queue.dead_letters(&DeadFilter::default(), &Page::default()).await.unwrap().items;
+    let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!(letter.fault.code.as_deref(), Some("poison"));
+    let triage = letter.triage.as_ref().unwrap();
+    assert_eq!((triage.assignee.as_deref(), triage.note.as_deref()), (Some("otto"), Some("asks")));
+    assert_eq!(letter.came_back.as_ref().map(|back| (back.times, &back.previous)), Some((1, &letter.job.id)));
 }
 
 #[test]

@@ -21,7 +21,9 @@
 //! | `causes` | HASH | hash → cause as text | as `dead` | with the last letter of the cause |
 //! | `dead_bytes` | STRING | bytes on the shelf, bounded by the budget | as `dead` | as `dead` |
 //! | `dead_count` | HASH | lane\|fault kind → letters | as `dead` | as `dead` |
-//! | `triage` | HASH | id → who looks after the letter, note sealed | people | with the letter |
+//! | `triage` | HASH | id → who looks after the letter, note sealed | people; as `dead` from `carried` | with the letter |
+//! | `carried` | HASH | lane, kind, unique key and subject of a replayed letter with a triage → ms, times it came back by then, its id, its triage | replay, bulk_step | finish, claim (poison): the next letter about the same takes it over. The oldest go over 10,000 and after 7 days |
+//! | `carried_at` | ZSET | field of `carried` → ms of the replay | as `carried` | as `carried` |
 //! | `triage_cause` | HASH | hash of a cause → as `triage` | people | with the last letter of the cause |
 //! | `bulk:<id>` | HASH | one operation on many letters: filter, rate, state, counts, cursor | bulk_start, bulk_switch, bulk_step | bulk_start, when over 1,000 are kept and it has ended |
 //! | `bulks` | ZSET | ids of the operations that are kept → when they were started | bulk_start | as `bulk:<id>` |

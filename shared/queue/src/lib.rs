@@ -36,6 +36,7 @@ pub use outcome::{Outcome, SnoozeReason};
 pub use queue::{Enqueued, Queue, QueueConfig};
 pub use registry::Registry;
 pub use run::{Workers, WorkersConfig};
+pub use shelf_record::CameBack;
 pub use store::{
     ASSIGNEE_CHARS, Bulk, BulkId, BulkState, BulkVerb, Cause, DeadFilter, DeadLetter, Discarded, Editable, Edited,
     Ended, EndedJob, JobFilter, JobListing, JobState, JobView, LaneStatus, LaneStop, Listing, NOTE_CHARS, Neighbours,

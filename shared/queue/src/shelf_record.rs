@@ -1,11 +1,22 @@
 //! Why a job stands on the shelf.
 //!
-//! Stored as `1 <lane> <kind> <cause hash> <fault kind> <size> <unique hash or -> <priority>\n<fault as JSON>`. `size` is
-//! what the letter counts for in the shelf's byte budget: its envelope and its fault.
+//! Stored as `1 <lane> <kind> <cause hash> <fault kind> <size> <unique hash or -> <priority> <subject or -> [<times> <job>]\n<fault
+//! as JSON>`. `size` is what the letter counts for in the shelf's byte budget: its envelope and its fault. The last two words are
+//! the script's: it knows which letters have come back. Letters of before any did have no subject here.
 
-use mlc_model::{Fault, Fingerprint};
+use mlc_model::{Fault, Fingerprint, JobId};
+use serde::Serialize;
 
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, escape};
+
+/// That what a letter is about was on the shelf before, was replayed, and came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CameBack {
+    /// How often; 1 = this is the first time.
+    pub times: u32,
+    /// The job that was replayed last; the letter's own where that job died again.
+    pub previous: JobId,
+}
 
 /// The strings that the scripts store for one dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +37,14 @@ impl ShelfRecord {
         let json = fault_json(fault);
         let cause = cause_hash(fault);
         let record = format!(
-            "1 {} {} {cause} {} {} {} {}\n{json}",
+            "1 {} {} {cause} {} {} {} {} {}\n{json}",
             envelope.lane,
             envelope.kind,
             fault.kind,
             stored_bytes + json.len(),
             envelope.unique.as_deref().unwrap_or("-"),
             envelope.priority.digit(),
+            envelope.subject.as_deref().map_or_else(|| "-".to_owned(), escape),
         );
         Self { cause, cause_text: fault.cause(), record }
     }
@@ -48,6 +60,24 @@ pub(crate) fn read_fault(record: &[u8]) -> Fault {
     text.split_once('\n')
         .and_then(|(_, json)| serde_json::from_str(json).ok())
         .unwrap_or_else(|| Fault::defect("shelf.read", "the reason of this dead letter cannot be read"))
+}
+
+/// What a letter is about, as one text: lane, kind, unique key and subject. `None` without a subject. Letters with the same text
+/// stand for the same thing: the unique key tells apart flows that read the same record. As `about` in `shared.lua`.
+pub(crate) fn about(record: &[u8]) -> Option<String> {
+    let words: Vec<&str> = words_of(record)?.take(9).collect();
+    let [_, lane, kind, _, _, _, unique, _, subject] = words[..] else { return None };
+    (subject != "-").then(|| format!("{lane} {kind} {unique} {subject}"))
+}
+
+fn words_of(record: &[u8]) -> Option<std::str::Split<'_, char>> {
+    Some(std::str::from_utf8(record.split(|byte| *byte == b'\n').next()?).ok()?.split(' '))
+}
+
+/// `None` for a letter that did not come back, as far as that is known.
+pub(crate) fn came_back(record: &[u8]) -> Option<CameBack> {
+    let mut words = words_of(record)?.skip(9);
+    Some(CameBack { times: words.next()?.parse().ok()?, previous: JobId::parse(words.next()?).ok()? })
 }
 
 /// What a text is looked for in: the fault as it is written to the log, and the parts of its cause. The same for jobs and for letters.
@@ -76,7 +106,7 @@ mod tests {
             version: 1,
             parent: None,
             trace: "t".to_owned(),
-            subject: None,
+            subject: Some("EPIC06:VEND:17 and more".to_owned()),
             due_ms: None,
         };
         let fault = Fault::rejected_field("vendor_to_company", "name", "vendor 17 has no name");
@@ -85,12 +115,25 @@ mod tests {
         assert_eq!(
             shelved.record,
             format!(
-                "1 hubspot-main push_record {} rejected 521 - 1\n{{\"kind\":\"rejected\",\"system\":\"connector\",\
+                "1 hubspot-main push_record {} rejected 521 - 1 EPIC06:VEND:17%20and%20more\n{{\"kind\":\"rejected\",\"system\":\"connector\",\
                  \"operation\":\"vendor_to_company\",\"field\":\"name\",\"message\":\"vendor 17 has no name\"}}",
                 shelved.cause
             )
         );
         assert_eq!(read_fault(shelved.record.as_bytes()), fault);
+        assert_eq!(came_back(shelved.record.as_bytes()), None);
+        let named = "hubspot-main push_record - EPIC06:VEND:17%20and%20more";
+        assert_eq!(about(shelved.record.as_bytes()).as_deref(), Some(named));
+        let back = shelved.record.replacen('\n', " 3 1k9e8p0q00000abcdef\n", 1);
+        let previous = JobId::parse("1k9e8p0q00000abcdef").unwrap();
+        assert_eq!(came_back(back.as_bytes()), Some(CameBack { times: 3, previous }));
+        assert_eq!(about(back.as_bytes()).as_deref(), Some(named));
+        assert_eq!(read_fault(back.as_bytes()), fault);
+        for nameless in
+            ["1 hubspot-main push_record c rejected 521 - 1 -\n{}", "1 hubspot-main push_record c rejected 521 - 1\n{}"]
+        {
+            assert_eq!((about(nameless.as_bytes()), came_back(nameless.as_bytes())), (None, None), "{nameless}");
+        }
         assert_eq!(read_fault(b"nonsense").kind, mlc_model::FaultKind::Defect);
     }
 }

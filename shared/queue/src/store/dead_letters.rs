@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Queue, QueueError,
     history::History,
-    shelf_record::read_fault,
+    shelf_record::{CameBack, read_fault},
     subject::Bearing,
     verb::{DISCARD, REPLAY, answer},
 };
@@ -46,6 +46,9 @@ pub struct DeadLetter {
     pub triage: Option<Triage>,
     /// Who looks after all letters of its cause, whatever is said about this one; `None` = nobody has said anything.
     pub cause_triage: Option<Triage>,
+    /// Where it was replayed before and came back; `None` = that is not known. Known of letters that somebody looked after or
+    /// had a note on when they were replayed.
+    pub came_back: Option<CameBack>,
 }
 
 /// Letters with the same cause.
@@ -165,7 +168,7 @@ impl Queue {
             let (Ok(first), Ok(last)) = (first, last) else { continue };
             // Gone since the causes were read.
             let (Some(first), Some(last)) = (first.into_iter().next(), last.into_iter().next()) else { continue };
-            let triage = answer::bytes(triage.clone()).and_then(|stored| Triage::read(&hash, &stored, self));
+            let triage = answer::bytes(triage.clone()).and_then(|stored| Triage::read(&[&hash], &stored, self));
             causes.push(Cause {
                 letters: u64::try_from(answer::int(letters)?).unwrap_or(0),
                 example: String::new(),

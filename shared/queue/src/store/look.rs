@@ -16,7 +16,7 @@ use crate::{
     Lane, Queue, QueueError,
     envelope::Envelope,
     history::History,
-    shelf_record::{read_fault, words},
+    shelf_record::{about, came_back, read_fault, words},
     subject::{Bearing, Sought},
     verb::{LOOK, answer},
 };
@@ -194,9 +194,14 @@ impl Seen {
         let nameless = || read(format!("1 {lane} 1 {kind} - 0 0 0 0 - {} -\n", self.id).as_bytes());
         let mut job = read(&self.stored()).or_else(nameless)?;
         job.bytes = self.bytes;
-        let triage = Triage::read(&self.id, &self.triage, queue);
-        let cause_triage = Triage::read(&cause, &self.cause_triage, queue);
-        Some(DeadLetter { job, cause, fault, died_at: instant(at), triage, cause_triage })
+        let triage = (!self.triage.is_empty()).then(|| {
+            // Notes of before they could go over to another letter are sealed for the job.
+            let about = about(&self.record).unwrap_or_default();
+            Triage::read(&[&about, &self.id], &self.triage, queue)
+        });
+        let cause_triage = Triage::read(&[&cause], &self.cause_triage, queue);
+        let came_back = came_back(&self.record);
+        Some(DeadLetter { job, cause, fault, died_at: instant(at), triage: triage.flatten(), cause_triage, came_back })
     }
 
     /// One letter, read beside the script.

@@ -1,13 +1,15 @@
 //! Who looks after a dead letter, and what is known about it.
 //!
-//! Stored as one line of JSON without the note, then the sealed note: people write names into notes.
+//! Stored as one line of JSON without the note, then the sealed note: people write names into notes. A letter's note is sealed
+//! for what the letter is about and not for its job: so it goes over, as it is, to the next letter about the same thing, and
+//! opens in no other.
 
 use chrono::{DateTime, Utc};
 use mlc_model::JobId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Queue, QueueError,
+    Queue, QueueError, shelf_record,
     verb::{TRIAGE, answer},
 };
 
@@ -19,7 +21,8 @@ pub const NOTE_CHARS: usize = 2000;
 /// What a triage is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TriageKey {
-    /// One letter. Its triage goes with it when it leaves the shelf.
+    /// One letter. Its triage goes with it when it leaves the shelf; after a replay the next letter of that lane, kind, unique
+    /// key and subject has it, for seven days and of the last 10,000.
     Letter(JobId),
     /// All letters of a cause, by its hash. Its triage goes with the last of them.
     Cause(String),
@@ -57,12 +60,12 @@ impl Triage {
         stored
     }
 
-    /// `None` when there is none. A note that no key opens is left out.
-    pub(crate) fn read(name: &str, stored: &[u8], queue: &Queue) -> Option<Self> {
+    /// `None` when there is none. `names` = what its note may have been sealed for. A note that no key opens is left out.
+    pub(crate) fn read(names: &[&str], stored: &[u8], queue: &Queue) -> Option<Self> {
         let end = stored.iter().position(|byte| *byte == b'\n')?;
         let Line { assignee, by, at } = serde_json::from_slice(&stored[..end]).ok()?;
         let sealed = &stored[end + 1..];
-        let open = |sealed: &[u8]| queue.0.sealer.open(&context(name), sealed).ok();
+        let open = |sealed: &[u8]| names.iter().find_map(|name| queue.0.sealer.open(&context(name), sealed).ok());
         let note = (!sealed.is_empty()).then(|| open(sealed)).flatten();
         Some(Self { assignee, note: note.map(|note| String::from_utf8_lossy(&note).into_owned()), by, at })
     }
@@ -89,16 +92,24 @@ impl Queue {
             let text = format!("an assignee has at most {ASSIGNEE_CHARS} characters, a note at most {NOTE_CHARS}");
             return Err(QueueError::Refused(text));
         }
-        let (what, name) = match key {
-            TriageKey::Letter(id) => ("letter", id.as_str()),
-            TriageKey::Cause(hash) => ("cause", hash.as_str()),
+        let (what, name, about) = match key {
+            TriageKey::Letter(id) => ("letter", id.as_str(), self.about(id).await?),
+            TriageKey::Cause(hash) => ("cause", hash.as_str(), None),
         };
         let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let triage = Triage { assignee: filled(triage.assignee), note: filled(triage.note), ..triage };
         let empty = triage.assignee.is_none() && triage.note.is_none();
-        let stored = if empty { Vec::new() } else { triage.seal(name, self) };
+        let stored = if empty { Vec::new() } else { triage.seal(about.as_deref().unwrap_or(name), self) };
         let mut command = TRIAGE.command(self.keys(), 4, stored.len() + 100);
         command.arg(what).arg(name).arg(stored);
         Ok(answer::int(&TRIAGE.call(&mut self.connection(), &command).await?)? == 1)
+    }
+
+    /// What a letter is about; `None` too when there is no such letter.
+    async fn about(&self, id: &JobId) -> Result<Option<String>, QueueError> {
+        let mut command = redis::cmd("HGET");
+        command.arg(self.keys().key("dead_record")).arg(id.as_str());
+        let record: Option<Vec<u8>> = command.query_async(&mut self.connection()).await?;
+        Ok(record.and_then(|record| shelf_record::about(&record)))
     }
 }

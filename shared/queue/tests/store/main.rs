@@ -4,6 +4,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 
 mod bulk;
+mod coming_back;
 mod crashes;
 mod edit;
 mod full;
