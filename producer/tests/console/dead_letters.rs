@@ -6,7 +6,7 @@ use mlc_queue::Order;
 use serde_json::{Value, json};
 
 use crate::{
-    errands::{Errand, HOSTILE, actions, dead, enqueue, kill, refusal},
+    errands::{Errand, HOSTILE, actions, dead, enqueue, kill, refusal, work},
     private_redis::{assert_fails, kill_the_only_job},
     site::Site,
 };
@@ -244,6 +244,39 @@ async fn who_looks_after_a_letter_or_a_group_is_kept_shown_and_found() {
     let cleared = site.post_form(&path, &[]).await;
     assert_eq!(cleared.status, 303, "{}", cleared.text());
     assert_eq!(ids(&site.get_json("/dead-letters/list?assignee=lena").await), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_comes_back_keeps_who_looks_after_it_and_leads_to_the_job_before() {
+    let site = Site::start().await;
+    let errand = Errand::ordering("hubspot-main", "EPIC06:VEND:1", refusal("name", "vendor 1 has no name"));
+    let first = kill(&site.rooms, &[errand]).await.remove(0);
+    let fields = [("assignee", "lena"), ("note", "asks Otto Meier for the name")];
+    assert_eq!(site.post_form(&format!("/dead-letters/{first}/triage"), &fields).await.status, 303);
+    assert_eq!(site.get_json(&format!("/dead-letters/{first}")).await["letter"]["came_back"], Value::Null);
+    assert_eq!(site.post_json("/dead-letters/replay", &json!({ "ids": [first.as_str()] })).await.status, 200);
+    work(&site.rooms, async || dead(&site.rooms).await == 1).await;
+
+    let list = site.get_json("/dead-letters/list?assignee=lena").await;
+    let letter = &list["letters"][0];
+    assert_ne!(letter["id"], first.as_str(), "another job's, of the same record");
+    assert_eq!(letter["came_back"], json!({ "times": 1, "previous": first.as_str() }));
+    assert_eq!(letter["triage"]["note"], "asks Otto Meier for the name");
+    let path = format!("/dead-letters/{}", letter["id"].as_str().unwrap());
+    assert_eq!(&site.get_json(&path).await["letter"], letter);
+    assert!(site.page("/dead-letters/list").await.contains("came back"));
+    let page = site.page(&path).await;
+    for wanted in ["came back</span> once", &format!("href=\"/jobs/{first}\""), "asks Otto Meier", "value=\"lena\""] {
+        assert!(page.contains(wanted), "{wanted}: {page}");
+    }
+    // What the link leads to still has the job that is done.
+    assert!(site.page(&format!("/jobs/{first}")).await.contains("EPIC06:VEND:1"));
+    let shown = site.redis.run(&["dead-letters", "show", letter["id"].as_str().unwrap()]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains(&format!("came back   once, last from job {first}")), "{shown}");
+    let as_json = site.redis.run(&["dead-letters", "show", letter["id"].as_str().unwrap(), "--json"]);
+    let as_json: Value = serde_json::from_slice(&as_json.stdout).unwrap();
+    assert_eq!(as_json["letter"]["came_back"], letter["came_back"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,17 +17,25 @@ pub(crate) struct Errand {
     lane: String,
     subject: String,
     fault: Option<Fault>,
+    /// Once replayed it is done, and what it orders is refused.
+    #[serde(default)]
+    orders: bool,
 }
 
 impl Errand {
     /// One that will be done.
     pub(crate) fn to(lane: &str, subject: &str) -> Self {
-        Self { lane: lane.to_owned(), subject: subject.to_owned(), fault: None }
+        Self { lane: lane.to_owned(), subject: subject.to_owned(), fault: None, orders: false }
     }
 
     /// One that fails so every time.
     pub(crate) fn failing(lane: &str, subject: &str, fault: Fault) -> Self {
         Self { fault: Some(fault), ..Self::to(lane, subject) }
+    }
+
+    /// One that fails so, and once it is replayed orders another one that fails so.
+    pub(crate) fn ordering(lane: &str, subject: &str, fault: Fault) -> Self {
+        Self { orders: true, ..Self::failing(lane, subject, fault) }
     }
 
     pub(crate) fn order(&self) -> Order {
@@ -66,8 +74,11 @@ pub(crate) async fn enqueue(rooms: &Rooms, orders: &[Order]) -> Vec<JobId> {
 /// Works until `reached` says so.
 pub(crate) async fn work(rooms: &Rooms, reached: impl AsyncFn() -> bool) {
     let stop = Shutdown::new();
-    let registry = Registry::new().on(|errand: Errand, _context| async move {
-        match errand.fault {
+    let registry = Registry::new().on(|errand: Errand, context| async move {
+        match errand.fault.clone() {
+            Some(fault) if errand.orders && context.replays > 0 => {
+                Outcome::Done { then: Vec::new(), shelve: vec![(errand.order(), fault)] }
+            }
             Some(fault) => Outcome::Failed(fault),
             None => Outcome::done(),
         }

@@ -7,7 +7,7 @@ mod edit;
 
 use clap::Subcommand;
 use mlc_model::JobId;
-use mlc_queue::{DeadFilter, DeadLetter, Triage};
+use mlc_queue::{CameBack, DeadFilter, DeadLetter, Triage};
 use serde_json::json;
 
 use self::{
@@ -147,6 +147,10 @@ async fn show(id: &str, payload: bool, rooms: &Rooms, output: Output) -> Result<
     if let Some(Triage { assignee, note, by, at }) = &letter.triage {
         output.line(format!("{:<11} {} (said {by} at {})", "assignee", or_dash(assignee.as_deref()), instant(*at)))?;
         output.line(format!("{:<11} {}", "note", or_dash(note.as_deref())))?;
+    }
+    if let Some(CameBack { times, previous }) = &letter.came_back {
+        let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
+        output.line(format!("{:<11} {times}, last from job {previous}", "came back"))?;
     }
     jobs::describe_attempts(&letter.job.failed, output)?;
     if let Some(payload) = payload {

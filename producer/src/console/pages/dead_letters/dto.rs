@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use mlc_accounts::Role;
-use mlc_queue::{DeadLetter, Preview, Triage};
+use mlc_queue::{CameBack, DeadLetter, Preview, Triage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::console::{
     call::Viewer,
-    components::{facts, number, or_dash, table, text, time},
+    components::{badge, facts, number, or_dash, table, text, time},
     pages::jobs::dto::FaultSeen,
 };
 
@@ -46,6 +46,8 @@ pub(crate) struct Letter {
     pub(crate) triage: Option<TriageSeen>,
     /// The same for all letters of its cause: it counts for a letter without an assignee of its own.
     pub(crate) cause_triage: Option<TriageSeen>,
+    /// It was replayed before, with an assignee or a note, which it has kept; null when that is not known.
+    pub(crate) came_back: Option<CameBackSeen>,
 }
 
 impl Letter {
@@ -64,6 +66,7 @@ impl Letter {
             replays: letter.job.replays,
             triage: letter.triage.as_ref().map(|triage| TriageSeen::seen_by(triage, viewer)),
             cause_triage: letter.cause_triage.as_ref().map(|triage| TriageSeen::seen_by(triage, viewer)),
+            came_back: letter.came_back.as_ref().map(CameBackSeen::from),
         }
     }
 
@@ -76,6 +79,32 @@ impl Letter {
                 span .note { "Its cause: " } (triage.line())
             }
             @if self.triage.is_none() && self.cause_triage.is_none() { (or_dash(None)) }
+        }
+    }
+}
+
+/// That a letter came back after a replay.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct CameBackSeen {
+    /// How often so far.
+    pub(crate) times: u32,
+    /// The job that was replayed last; the letter's own where that job died again.
+    pub(crate) previous: String,
+}
+
+impl From<&CameBack> for CameBackSeen {
+    fn from(back: &CameBack) -> Self {
+        Self { times: back.times, previous: back.previous.to_string() }
+    }
+}
+
+impl CameBackSeen {
+    /// How often, such as `once` or `3 times`, with the way to the job before.
+    pub(crate) fn line(&self, id: &str) -> Markup {
+        html! {
+            (badge("warn", "came back")) " "
+            @match self.times { 1 => "once", times => { (number(u64::from(times))) " times" } }
+            @if self.previous != id { ", last from " a href={ "/jobs/" (self.previous) } { "job " code { (text(&self.previous)) } } }
         }
     }
 }

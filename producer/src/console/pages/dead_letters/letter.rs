@@ -96,7 +96,7 @@ fn why(letter: &Letter, group: &str, now: DateTime<Utc>) -> Markup {
     let record = letter.subject.as_deref().map(|subject| {
         html! { a href={ "/records?" (query_with("", &[("key", Some(subject))])) } { (text(subject)) } }
     });
-    facts(&[
+    let mut told = vec![
         ("Said by", text(fault.system)),
         ("Doing", text(&fault.operation)),
         ("HTTP status", html! { @match fault.status { Some(status) => (status), None => (or_dash(None)) } }),
@@ -113,7 +113,11 @@ fn why(letter: &Letter, group: &str, now: DateTime<Utc>) -> Markup {
         ("Record", record.unwrap_or_else(|| or_dash(None))),
         ("Job", html! { a href={ "/jobs/" (letter.id) } { code { (text(&letter.id)) } } }),
         ("Looked after by", letter.looked_after()),
-    ])
+    ];
+    if let Some(back) = &letter.came_back {
+        told.push(("Came back", back.line(&letter.id)));
+    }
+    facts(&told)
 }
 
 fn neighbours(place: &Place, group: &str) -> Markup {

@@ -140,7 +140,9 @@ pub(super) fn rows(letters: &[Letter], choose: bool, now: DateTime<Utc>) -> Mark
                         }
                     }
                 }
-                th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(name)) } (may_carry(letter.may_carry)) }
+                th scope="row" { a href={ "/dead-letters/" (letter.id) } { (text(name)) } (may_carry(letter.may_carry))
+                    @if letter.came_back.is_some() { " " (badge("warn", "came back")) }
+                }
                 td { (badge("bad", letter.fault.kind)) }
                 td .long { (text(&letter.fault.message)) br; (letter.fault.details()) }
                 td .tight { (text(&letter.lane)) }
