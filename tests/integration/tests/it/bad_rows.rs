@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use mlc_house::{CUSTOMERS, House, HouseConfig, VENDORS};
-use mlc_queue::DeadLetter;
+use mlc_queue::{DeadLetter, Triage, TriageKey};
 use mlc_simulators::epicor::{Broken, SeedCompany, Seeded};
 
 use crate::trouble::{assert_no_dead_letters, delivered, replay_all, texts};
@@ -126,8 +126,17 @@ async fn records_that_are_still_broken_go_back_to_the_shelf_with_their_history()
     seed(&house);
     house.sync(VENDORS).await.unwrap();
     let before = texts(&house).await;
+    for letter in house.dead_letters().await.unwrap() {
+        let at = house.context.clock.now();
+        let triage = Triage { assignee: Some("anna".to_owned()), note: None, by: "otto".to_owned(), at };
+        assert!(house.context.queue.set_triage(&TriageKey::Letter(letter.job.id), triage).await.unwrap());
+    }
     replay_all(&house).await;
     assert_eq!(texts(&house).await, before);
+    for letter in house.dead_letters().await.unwrap() {
+        let assignee = letter.triage.as_ref().and_then(|triage| triage.assignee.as_deref());
+        assert_eq!((assignee, letter.came_back.map(|back| back.times)), (Some("anna"), Some(1)), "{:?}", letter.job);
+    }
     // Persons who wait for their firm have gone through other jobs meanwhile.
     for letter in house.dead_letters().await.unwrap().iter().filter(|letter| letter.job.kind == "poll_page") {
         assert_eq!(letter.job.replays, 1, "{letter:?}");
