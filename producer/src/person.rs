@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use mlc_model::is_blank;
+
 /// Name of the person at the command line, 1 to 100 characters on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person(String);
@@ -10,10 +12,10 @@ impl Person {
     /// A name given with `--as`.
     ///
     /// # Errors
-    /// An empty name, one over 100 characters, or one with control characters.
+    /// A name of which nothing can be seen, one over 100 characters, or one with control characters.
     pub fn named(name: &str) -> Result<Self, String> {
         let name = name.trim();
-        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        if is_blank(name) || name.chars().count() > 100 || name.chars().any(char::is_control) {
             return Err("use 1 to 100 characters on one line, such as `lena` or `lena@ops`".to_owned());
         }
         Ok(Self(name.to_owned()))
@@ -49,7 +51,7 @@ mod tests {
     #[test]
     fn a_name_that_would_break_a_line_is_refused() {
         assert!(Person::named("lena\nroot").is_err());
-        assert!(Person::named("  ").is_err());
+        assert!(Person::named("  ").is_err() && Person::named("\u{200b}").is_err());
         assert_eq!(Person::named(" lena@ops ").as_ref().map(Person::as_str), Ok("lena@ops"));
         assert!(Person::at_this_machine().as_str().contains('@'));
     }

@@ -4,7 +4,7 @@ use mlc_flow::{Entity, flow_kind};
 use mlc_ledger::{Action, AuditEntry, AuditNote, LedgerError, REVIEW_NOTE_BYTES, ReviewId, ReviewItem, ReviewState};
 use mlc_model::{FlowId, JobId, System};
 
-use super::record::read_afresh;
+use super::{record::read_afresh, written};
 use crate::{Failure, Rooms};
 
 /// Lets an open item through, and orders its record to be read afresh where it comes from Epicor. Once it is accepted nothing
@@ -54,8 +54,9 @@ fn source_row(item: &ReviewItem, kind: &FlowId) -> Result<Option<(Entity, String
 /// came too late stands in neither. `seen` is the revision of the facts that the person looked at.
 ///
 /// # Errors
-/// `NothingMatched`, `Usage` for a note beyond 4,000 bytes, `Wrong` with who was first for an item that is not open any more (to
-/// reopen: that is open) or whose facts are others than those seen, `Redis`.
+/// `NothingMatched`, `Usage` for a note beyond 4,000 bytes, one of which nothing can be seen, or none where an item is dismissed,
+/// `Wrong` with who was first for an item that is not open any more (to reopen: that is open) or whose facts are others than those
+/// seen, `Redis`.
 pub(crate) async fn decide(
     item: &ReviewItem,
     state: ReviewState,
@@ -63,6 +64,10 @@ pub(crate) async fn decide(
     note: Option<&str>,
     rooms: &Rooms,
 ) -> Result<ReviewItem, Failure> {
+    let note = written("note", note.unwrap_or_default())?;
+    if state == ReviewState::Dismissed && note.is_none() {
+        return Err(Failure::Usage("`note` is empty: say why the item is dismissed".to_owned()));
+    }
     if let Some(bytes) = note.map(str::len).filter(|bytes| *bytes > REVIEW_NOTE_BYTES) {
         return Err(Failure::Usage(format!("`note` has {bytes} bytes: use at most {REVIEW_NOTE_BYTES}")));
     }

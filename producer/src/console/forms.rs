@@ -93,10 +93,10 @@ pub(crate) fn cursor_error(error: QueueError) -> ConsoleError {
     }
 }
 
-/// A text that a person typed, of one line and bounded.
+/// A text that a person typed, of one line and bounded; empty = nothing was typed.
 ///
 /// # Errors
-/// `BadInput`, naming the field.
+/// `BadInput`, naming the field, also where it is not empty and only looks so.
 pub(crate) fn typed(name: &str, text: &str) -> Result<String, ConsoleError> {
     typed_within(name, text, TYPED_CHARS)
 }
@@ -106,7 +106,7 @@ pub(crate) fn typed(name: &str, text: &str) -> Result<String, ConsoleError> {
 /// # Errors
 /// `BadInput`, naming the field.
 pub(crate) fn typed_within(name: &str, text: &str, most: usize) -> Result<String, ConsoleError> {
-    let text = text.trim();
+    let text = action::written(name, text)?.unwrap_or_default();
     let count = text.chars().count();
     if count > most || text.chars().any(char::is_control) {
         let message = format!("`{name}` has {count} characters: use at most {most}, on one line.");
@@ -132,7 +132,7 @@ mod tests {
         assert!(typed("note", " asked by Lena ").is_ok_and(|text| text == "asked by Lena"));
         assert!(typed("note", "").is_ok_and(|text| text.is_empty()));
         let long = "x".repeat(501);
-        for wrong in ["a\nb", "\u{1b}[2J", long.as_str()] {
+        for wrong in ["a\nb", "\u{1b}[2J", "\u{200b}\u{feff}", " ", long.as_str()] {
             let error = typed("note", wrong).err().map(|error| error.message).unwrap_or_default();
             assert!(error.contains("`note`"), "{wrong:?}: {error}");
         }

@@ -6,6 +6,7 @@ mod private_redis;
 
 mod access;
 mod audit;
+mod blank;
 mod browser;
 mod budgets;
 mod bulk;

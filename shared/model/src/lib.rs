@@ -29,7 +29,7 @@ pub use gl_coding::GlCoding;
 pub use ids::{
     ChannelId, CompanyCode, ConnectionId, FlowId, InvalidId, JobId, RecordKey, RecordKind, TargetId, WindowId,
 };
-pub use marks::is_hidden_mark;
+pub use marks::{is_blank, is_hidden_mark};
 pub use money::{Amount, CostPer, Money, round_half_up};
 pub use party::{Address, Customer, Vendor};
 pub use ping::{PingLine, PingReport, Verdict};

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::not_there;
 use crate::{
     Exit, Failure, Rooms,
+    action::written,
     output::{Output, or_dash},
 };
 
@@ -38,6 +39,11 @@ pub(super) async fn run(command: Assign, rooms: &Rooms, output: Output) -> Resul
             return Err(Failure::Usage(format!("`--{option}` has {count} characters: use at most {most}")));
         }
     }
+    let said = |option: &str, text: Option<String>| match text {
+        Some(text) => Ok::<_, Failure>(Some(written(option, &text)?.map(str::to_owned))),
+        None => Ok(None),
+    };
+    let (to, note) = (said("--to", to)?, said("--note", note)?);
     let (name, key, before) = match (id, cause) {
         (Some(id), _) => {
             let job = JobId::parse(&id).map_err(|_| not_there(&id))?;
@@ -52,11 +58,10 @@ pub(super) async fn run(command: Assign, rooms: &Rooms, output: Output) -> Resul
         }
     };
     let (old_assignee, old_note) = before.map(|before| (before.assignee, before.note)).unwrap_or_default();
-    let filled = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     // What is not said stays.
-    let assignee = to.map_or_else(|| old_assignee.clone(), filled);
+    let assignee = to.unwrap_or_else(|| old_assignee.clone());
     let noted = note.is_some();
-    let note = note.map_or(old_note, filled);
+    let note = note.unwrap_or(old_note);
     let (by, at) = (rooms.person.to_string(), rooms.clock.now());
     let triage = Triage { assignee: assignee.clone(), note, by, at };
     let begun = rooms.begin("assign_dead_letters", name.as_str()).await?;

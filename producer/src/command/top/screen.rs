@@ -1,5 +1,6 @@
 //! What is shown, what is selected, what is being asked; keys change it and become wishes.
 
+use mlc_model::is_blank;
 use mlc_queue::{Lane, LaneStatus};
 use ratatui::{
     crossterm::event::{KeyCode, KeyEvent, KeyModifiers},
@@ -164,7 +165,7 @@ impl Screen {
             KeyCode::Char(c) if !c.is_control() && question.reason.chars().count() < REASON_CHARS => {
                 question.reason.push(c);
             }
-            KeyCode::Enter if !question.reason.trim().is_empty() => {
+            KeyCode::Enter if !is_blank(&question.reason) => {
                 let Question { verb, lane, reason, .. } = self.question.take()?;
                 return Some(match verb {
                     Verb::Pause => Wish::Pause { lane, reason },

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use chrono::{DateTime, Utc};
-use mlc_model::JobId;
+use mlc_model::{JobId, is_blank};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
@@ -172,7 +172,7 @@ impl Queue {
             return refused("a rate is between 0.0001 and 1000000 letters per second");
         }
         new.filter.refuse_blank()?;
-        let reason = new.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        let reason = new.reason.as_deref().map(str::trim).filter(|reason| !is_blank(reason));
         if new.verb == BulkVerb::Discard && reason.is_none() {
             return refused("discarding needs a reason");
         }

@@ -264,8 +264,7 @@ async fn accept_item(call: Call) -> Result<Done, ConsoleError> {
 
 async fn dismiss(call: Call) -> Result<Done, ConsoleError> {
     let Asked { item, note, seen } = asked(&call).await?;
-    let note = note.ok_or_else(|| ConsoleError::bad_input("Say in `note` why it is dismissed."))?;
-    let item = decide(&item, ReviewState::Dismissed, seen, Some(&note), &call.rooms).await?;
+    let item = decide(&item, ReviewState::Dismissed, seen, note.as_deref(), &call.rooms).await?;
     Ok(done(&call, &item, format!("Dismissed {} of {}.", item.kind, item.key), None))
 }
 
@@ -285,7 +284,6 @@ struct Asked {
 /// Whether the item can still be decided only the ledger knows.
 async fn asked(call: &Call) -> Result<Asked, ConsoleError> {
     let Note { note, revision } = call.input()?;
-    let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
     Ok(Asked { item: find(call.text("id"), &call.rooms).await?, note, seen: revision })
 }
 
