@@ -262,8 +262,21 @@ async fn an_empty_filter_is_refused_by_its_name_and_hits_nothing() {
 #[test]
 fn what_is_chosen_must_be_clear() {
     let redis = PrivateRedis::start();
-    assert_fails(&redis.run(&["dead-letters", "replay", "x", "--all"]), 2, &["only one"]);
-    assert_fails(&redis.run(&["dead-letters", "replay", "--all", "--kind", "x"]), 2, &["only one"]);
+    for (choice, two) in [
+        (&["x", "--all"][..], ["ids", "`--all`"]),
+        (&["x", "--kind", "y"], ["ids", "`--kind`"]),
+        (&["--all", "--kind", "x"], ["`--kind`", "`--all`"]),
+        (&["--all", "--subject", "x"], ["`--subject`", "`--all`"]),
+        (&["--all", "--older-than", "2h"], ["`--older-than`", "`--all`"]),
+        (&["--all", "--where", "kind=x"], ["`--where`", "`--all`"]),
+        // `--where "$WHICH"` with a variable that is not set.
+        (&["--all", "--where", ""], ["`--where`", "`--all`"]),
+    ] {
+        for verb in [&["replay"][..], &["discard", "--reason", "x"]] {
+            let output = redis.run(&[&["dead-letters"], verb, choice].concat());
+            assert_fails(&output, 2, &[&format!("{} and {} contradict each other", two[0], two[1]), "only one"]);
+        }
+    }
     let twice = ["dead-letters", "list", "--kind", "x", "--where", "kind=y"];
     assert_fails(&redis.run(&twice), 2, &["kind"]);
     let wrong = redis.run(&["dead-letters", "list", "--where", "colour=red"]);

@@ -189,3 +189,42 @@ async fn a_hostile_filter_and_reason_show_and_do_nothing() {
         assert!(page.contains("&lt;script&gt;alert"), "{path}: {page}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_letter_and_only_some_contradict_each_other_and_nothing_is_started() {
+    let site = Site::start().await;
+    letters(&site, 2).await;
+    let id = site.get_json("/dead-letters/list").await["letters"][0]["id"].clone();
+    for verb in ["replay", "discard"] {
+        let narrow = [
+            ("cause", "x"),
+            ("lane", "hubspot-main"),
+            ("kind", "errand"),
+            ("fault", "rejected"),
+            ("subject", "EPIC06:VEND:1"),
+            ("error", "no name"),
+            ("assignee", "lena"),
+            ("older_than", "1s"),
+        ];
+        for (name, value) in narrow {
+            let body = json!({ "verb": verb, "reason": "x", "all": true, name: value });
+            let answer = site.post_json("/bulk", &body).await;
+            assert_eq!(answer.status, 400, "{body}: {}", answer.text());
+            assert!(answer.text().contains(&format!("`all` and `{name}` contradict each other")), "{}", answer.text());
+            let fields = [("verb", verb), ("reason", "x"), ("all", "true"), (name, value)];
+            assert_eq!(site.post_form("/bulk", &fields).await.status, 400, "{name}");
+        }
+        let body = json!({ "verb": verb, "reason": "x", "all": true, "ids": [&id] });
+        let answer = site.post_json("/bulk", &body).await;
+        assert!(answer.status == 400 && answer.text().contains("`ids`"), "{}", answer.text());
+        let body = json!({ "ids": [&id], "reason": "x", "all": true });
+        let answer = site.post_json(&format!("/dead-letters/{verb}"), &body).await;
+        assert!(answer.status == 400 && answer.text().contains("`all`"), "{}", answer.text());
+    }
+    assert!(site.actions().await.is_empty(), "{:?}", site.actions().await);
+    assert_eq!(site.get_json("/bulk").await["bulks"], json!([]));
+    assert_eq!(dead(&site.rooms).await, 2);
+    // The time up to which letters count narrows nothing: the page sends it with every order.
+    let body = json!({ "verb": "replay", "all": true, "until": "2000-01-01T00:00:00Z" });
+    assert_eq!(site.post_json("/bulk", &body).await.status, 404);
+}

@@ -62,6 +62,23 @@ pub(super) enum Target {
 }
 
 impl Filter {
+    /// The first option that was given, empty or not; `None` = none was.
+    fn first(&self) -> Option<&'static str> {
+        let Self { connection, kind, fault, cause, subject, error, assignee, older_than, terms } = self;
+        let given = [
+            ("`--connection`", connection.is_some()),
+            ("`--kind`", kind.is_some()),
+            ("`--fault`", fault.is_some()),
+            ("`--cause`", cause.is_some()),
+            ("`--subject`", subject.is_some()),
+            ("`--error`", error.is_some()),
+            ("`--assignee`", assignee.is_some()),
+            ("`--older-than`", older_than.is_some()),
+            ("`--where`", terms.is_some()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
+
     fn terms(self) -> Result<Terms, Failure> {
         let Self { connection: lane, kind, fault, cause, subject, error, assignee, older_than: older, terms } = self;
         let flags = Terms { lane, kind, fault, cause, subject, error, assignee, older, younger: None };
@@ -89,17 +106,23 @@ impl Filter {
 impl Chosen {
     pub(super) async fn read(self, rooms: &Rooms) -> Result<Target, Failure> {
         let Self { ids, filter, all } = self;
+        let by_option = filter.first();
         let (matching, filtered) = filter.read(rooms).await?;
-        match (ids.is_empty(), filtered, all) {
-            (false, false, false) => {
+        let ways = [(!ids.is_empty()).then_some("ids"), by_option, all.then_some("`--all`")];
+        let ways: Vec<&str> = ways.into_iter().flatten().collect();
+        match ways[..] {
+            // Whoever says both means one of them, and only that person knows which.
+            [one, other, ..] => Err(Failure::Usage(format!(
+                "{one} and {other} contradict each other: name ids, or a filter, or `--all`, only one of them"
+            ))),
+            _ if !ids.is_empty() => {
                 let parse = |id: &String| JobId::parse(id).map_err(|_| not_there(id));
                 Ok(Target::Ids(ids.iter().map(parse).collect::<Result<_, _>>()?))
             }
-            (true, true, false) | (true, false, true) => Ok(Target::Matching(matching)),
-            (true, false, false) => Err(Failure::Usage(
+            _ if filtered || all => Ok(Target::Matching(matching)),
+            _ => Err(Failure::Usage(
                 "nothing is chosen: name ids, a filter such as `--cause` or `--where`, or `--all`".to_owned(),
             )),
-            _ => Err(Failure::Usage("name ids, or a filter, or `--all`: only one of them".to_owned())),
         }
     }
 }

@@ -130,7 +130,7 @@ pub(crate) struct StartBulk {
     older_than: Option<String>,
     /// Only letters that died at this time or earlier; without it, those that are dead now.
     until: Option<DateTime<Utc>>,
-    /// Really every letter: needed where nothing narrows the choice.
+    /// Really every letter: needed where nothing narrows the choice, and refused where something does.
     all: bool,
     /// Letters per second, minute or hour, such as `50/s`; without it, as fast as it goes.
     rate: Option<String>,
@@ -151,10 +151,17 @@ impl StartBulk {
         let Self { cause, lane, kind, fault, subject, error, assignee, older_than, until, .. } = self.clone();
         let which = Which { cause, lane, kind, fault, subject, error, assignee, older_than, until, ..Which::default() };
         which.refuse_blank()?;
-        if which.is_filtered() || self.all {
-            return Ok(which);
+        match (which.narrowed_by(), self.all) {
+            // Whoever says both means one of them, and only that person knows which.
+            (Some(name), true) => Err(ConsoleError::bad_input(format!(
+                "`all` and `{name}` contradict each other: `all` = true is every letter, `{name}` only some. Send one of them."
+            ))),
+            (None, false) => {
+                let text = "Nothing narrows the choice: give a filter, or `all` = true for every letter.";
+                Err(ConsoleError::bad_input(text))
+            }
+            _ => Ok(which),
         }
-        Err(ConsoleError::bad_input("Nothing narrows the choice: give a filter, or `all` = true for every letter."))
     }
 }
 

@@ -58,19 +58,10 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// Whether anything narrows the choice; the time of looking does not.
-    pub(crate) fn is_filtered(&self) -> bool {
+    /// What narrows the choice, by name; the time of looking does not.
+    fn terms(&self) -> [(&'static str, &Option<String>); 8] {
         let Self { cause, lane, kind, fault, subject, error, assignee, older_than, .. } = self;
-        [cause, lane, kind, fault, subject, error, assignee, older_than].into_iter().any(Option::is_some)
-    }
-
-    /// Refuses an empty text, which is in every letter: an operation must not take it for a choice. Forms leave empty fields out.
-    ///
-    /// # Errors
-    /// `BadInput`, naming the parameter.
-    pub(crate) fn refuse_blank(&self) -> Result<(), ConsoleError> {
-        let Self { cause, lane, kind, fault, subject, error, assignee, older_than, .. } = self;
-        let texts = [
+        [
             ("cause", cause),
             ("lane", lane),
             ("kind", kind),
@@ -79,8 +70,25 @@ impl Which {
             ("error", error),
             ("assignee", assignee),
             ("older_than", older_than),
-        ];
-        match letter_terms::blank(texts) {
+        ]
+    }
+
+    /// The name of the first parameter that narrows the choice; `None` = every letter.
+    pub(crate) fn narrowed_by(&self) -> Option<&'static str> {
+        self.terms().into_iter().find(|(_, value)| value.is_some()).map(|(name, _)| name)
+    }
+
+    /// Whether anything narrows the choice.
+    pub(crate) fn is_filtered(&self) -> bool {
+        self.narrowed_by().is_some()
+    }
+
+    /// Refuses an empty text, which is in every letter: an operation must not take it for a choice. Forms leave empty fields out.
+    ///
+    /// # Errors
+    /// `BadInput`, naming the parameter.
+    pub(crate) fn refuse_blank(&self) -> Result<(), ConsoleError> {
+        match letter_terms::blank(self.terms()) {
             None => Ok(()),
             Some(name) => {
                 let text = format!("`{name}` is empty, which would be every letter: leave it out, or say which.");
