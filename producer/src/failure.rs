@@ -55,6 +55,9 @@ pub enum Failure {
     /// Redis cannot be reached, refused, or would lose what it is given.
     #[error("{0}")]
     Redis(String),
+    /// Redis is full and refused the first thing that was to be written: nothing was done.
+    #[error("nothing was done: {0}")]
+    Full(String),
     /// A broken invariant of our own.
     #[error("{0}; this is a defect of ml-connector, please report it")]
     Defect(String),
@@ -67,8 +70,17 @@ impl Failure {
             Self::Wrong(_) => Exit::Wrong,
             Self::Usage(_) => Exit::Usage,
             Self::NothingMatched(_) => Exit::NothingMatched,
-            Self::Redis(_) => Exit::Redis,
+            Self::Redis(_) | Self::Full(_) => Exit::Redis,
             Self::Defect(_) => Exit::Defect,
+        }
+    }
+
+    /// The failure of the first thing that an action writes. A full Redis refuses a command or a script before it changes anything, so
+    /// that this is the one failure of Redis after which it is certain that nothing was done.
+    pub(crate) fn of_first_write(error: impl Into<Self>) -> Self {
+        match error.into() {
+            Self::Redis(text) if text == FULL => Self::Full(text),
+            other => other,
         }
     }
 
@@ -91,14 +103,16 @@ impl Failure {
     }
 }
 
+/// What is said of a full Redis.
+const FULL: &str = "Redis is full (maxmemory) and refuses what is new; nothing that it holds is lost: give it more memory, or remove \
+                    dead letters that nobody needs with `mlc dead-letters discard`";
+
 /// Redis' own words for what only its operator can change are the hash of a script and a code: said in ours instead.
 fn redis(problem: impl std::fmt::Display) -> Failure {
     let text = problem.to_string();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     Failure::Redis(if has(&["OOM", "maxmemory"]) {
-        "Redis is full (maxmemory) and refuses what is new; nothing that it holds is lost: give it more memory, or remove \
-         dead letters that nobody needs with `mlc dead-letters discard`"
-            .to_owned()
+        FULL.to_owned()
     } else if has(&["READONLY", "ReadOnly", "read only replica"]) {
         "Redis is a read-only replica: let `redis.url` name its master".to_owned()
     } else {
@@ -246,6 +260,9 @@ mod tests {
                 text.starts_with(start) && !text.contains("0123456789abcdef") && !text.contains("running?"),
                 "{text}"
             );
+            let first = Failure::of_first_write(failure);
+            assert_eq!(first.to_string().starts_with("nothing was done: Redis is full"), answer == full, "{first}");
+            assert_eq!(first.exit(), Exit::Redis);
         }
     }
 }

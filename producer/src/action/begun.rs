@@ -36,8 +36,8 @@ impl Rooms {
 }
 
 impl Begun {
-    /// What an attempt gave. A refusal takes the entry back: nothing was done. After a failure of Redis, or a defect, nobody knows
-    /// what was done, and the entry stays.
+    /// What an attempt gave. A refusal takes the entry back, and so does a full Redis that refused the first write: nothing was done.
+    /// After any other failure of Redis, or a defect, nobody knows what was done, and the entry stays.
     ///
     /// # Errors
     /// The attempt's own.

@@ -93,11 +93,12 @@ pub(crate) fn review(opened: &Opened, after: &Value) -> Result<Vec<FieldChange>,
 ///
 /// # Errors
 /// As [`review`]; `NothingMatched` when the letter has left the shelf; `Wrong` when somebody else has edited it since it was
-/// opened; `Redis`.
+/// opened; `Full`; `Redis`.
 pub(crate) async fn edit(rooms: &Rooms, opened: &Opened, after: &Value) -> Result<Edit, Failure> {
     let changes = review(opened, after)?;
     let job = &opened.letter.job.id;
-    match rooms.queue.edit_payload(job, after, &opened.editable.digest, rooms.person.as_str()).await? {
+    let edited = rooms.queue.edit_payload(job, after, &opened.editable.digest, rooms.person.as_str()).await;
+    match edited.map_err(Failure::of_first_write)? {
         Edited::Changed => {}
         Edited::Gone => return Err(Failure::NothingMatched(format!("dead letter `{job}` has left the shelf"))),
         Edited::ChangedMeanwhile => {

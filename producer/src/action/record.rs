@@ -15,7 +15,7 @@ use crate::{Failure, Rooms};
 /// shop yet. Ordering it again is harmless.
 ///
 /// # Errors
-/// `NothingMatched` for a flow that is not configured, `Wrong` for one of an unknown kind, `Redis`.
+/// `NothingMatched` for a flow that is not configured, `Wrong` for one of an unknown kind, `Full`, `Redis`.
 pub(crate) async fn read_afresh(rooms: &Rooms, flow: &FlowId, key: &RecordKey) -> Result<Option<JobId>, Failure> {
     let (flow, settings) = rooms.flow(flow.as_str())?;
     let kind = flow_kind(settings.kind(&flow)).map_err(|unknown| Failure::Wrong(unknown.to_string()))?;
@@ -62,11 +62,15 @@ pub(crate) async fn read_afresh(rooms: &Rooms, flow: &FlowId, key: &RecordKey) -
         _ => return Ok(None),
     };
     // Without this an equal fingerprint would end the reading as unchanged. What the shop announced is entered once, whatever it says later.
-    if !matches!(code, "SHOPORD" | "SHOPINV") {
-        rooms.ledger.unsettle(&flow, std::slice::from_ref(key)).await?;
-    }
+    let marked = match code {
+        "SHOPORD" | "SHOPINV" => 0,
+        _ => rooms.ledger.unsettle(&flow, std::slice::from_ref(key)).await.map_err(Failure::of_first_write)?,
+    };
     let order = order.priority(Priority::Person);
-    let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await?;
+    let answers = match rooms.queue.enqueue(std::slice::from_ref(&order)).await {
+        Err(error) if marked == 0 => return Err(Failure::of_first_write(error)),
+        answers => answers?,
+    };
     Ok(answers.first().map(|answer| answer.id().clone()))
 }
 

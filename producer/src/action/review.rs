@@ -22,7 +22,7 @@ pub(crate) async fn accept(
     let told = |why: String| format!("item {} is accepted, but its record could not be ordered: {why}", item.id);
     match go_on(&item, rooms).await {
         Ok(job) => Ok((item, job)),
-        Err(Failure::Redis(why)) => Err(Failure::Redis(told(why))),
+        Err(Failure::Redis(why) | Failure::Full(why)) => Err(Failure::Redis(told(why))),
         Err(Failure::Defect(why)) => Err(Failure::Defect(told(why))),
         Err(Failure::Wrong(why) | Failure::Usage(why) | Failure::NothingMatched(why)) => Err(Failure::Wrong(told(why))),
     }

@@ -25,7 +25,7 @@ pub(crate) struct Stored {
 /// Stores a secret of the configured connection `id`. `name` comes from [`known`], `secret` from [`usable`].
 ///
 /// # Errors
-/// `Redis`.
+/// `Full`, `Redis`.
 pub(crate) async fn set(
     rooms: &Rooms,
     id: &ConnectionId,
@@ -33,7 +33,7 @@ pub(crate) async fn set(
     secret: SecretString,
 ) -> Result<Stored, Failure> {
     let before = is_set(&rooms.secrets.list(id).await?, name);
-    rooms.secrets.set(id, name, secret).await?;
+    rooms.secrets.set(id, name, secret).await.map_err(Failure::of_first_write)?;
     rooms.connections.forget_secrets(id).await;
     let why = format!("secret {name} was set");
     let released = lane::release_after(rooms, &Lane::from(id.clone()), &why).await?;

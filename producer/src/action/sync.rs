@@ -72,7 +72,7 @@ pub(crate) fn can_be_asked_for(id: &FlowId, flow: &FlowSettings) -> Result<(), F
 /// Orders it, ahead of what runs by itself.
 ///
 /// # Errors
-/// `NothingMatched` as [`can_be_asked_for`]; `Redis`.
+/// `NothingMatched` as [`can_be_asked_for`]; `Full` when nothing was ordered; `Redis`.
 pub(crate) async fn order(
     rooms: &Rooms,
     id: &FlowId,
@@ -80,8 +80,10 @@ pub(crate) async fn order(
     request: Request,
 ) -> Result<Vec<Ordered>, Failure> {
     can_be_asked_for(id, flow)?;
-    rooms.set_caps().await?;
-    Ok(order_poll(&rooms.queue, id, flow, request.extent, Priority::Person, rooms.person.as_str()).await?)
+    rooms.set_caps().await.map_err(Failure::of_first_write)?;
+    // All entities are ordered in one step, or none. What may follow, a letter put back, a full Redis takes.
+    let ordered = order_poll(&rooms.queue, id, flow, request.extent, Priority::Person, rooms.person.as_str()).await;
+    ordered.map_err(Failure::of_first_write)
 }
 
 /// An instant in the past, as people write it.

@@ -43,7 +43,7 @@ pub(crate) async fn find(rooms: &Rooms, window: &str) -> Result<WindowRow, Failu
 /// Orders a window again. What is unchanged since is dropped.
 ///
 /// # Errors
-/// `NothingMatched` when the window or its flow is unknown; `Wrong` for an entity that this version does not read; `Redis`.
+/// `NothingMatched` when the window or its flow is unknown; `Wrong` for an entity that this version does not read; `Full`; `Redis`.
 pub(crate) async fn replay(rooms: &Rooms, window: &str) -> Result<Replay, Failure> {
     let row = find(rooms, window).await?;
     let id = row.window.id;
@@ -54,7 +54,7 @@ pub(crate) async fn replay(rooms: &Rooms, window: &str) -> Result<Replay, Failur
     let (from, to) = (settings.from.clone(), settings.to.clone());
     let poll = PollPage { flow: flow.clone(), entity, from, to, ask: Ask::Replay(id.clone()) };
     let order = Order::of(&poll)?.priority(Priority::Person);
-    let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await?;
+    let answers = rooms.queue.enqueue(std::slice::from_ref(&order)).await.map_err(Failure::of_first_write)?;
     let answer = answers.first();
     let job = answer.map_or_else(|| order.id().clone(), |answer| answer.id().clone());
     let new = answer.is_none_or(|answer| matches!(answer, mlc_queue::Enqueued::Accepted(_)));

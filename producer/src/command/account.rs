@@ -216,7 +216,8 @@ async fn token(command: TokenCommand, rooms: &Rooms, output: Output) -> Result<(
             let new = NewToken { owner: account, name: token, role, lives: expires };
             let subject = format!("{}/{}", new.owner, new.name.chars().take(80).collect::<String>());
             let begun = rooms.begin("add_token", subject.clone()).await?;
-            let secret = begun.unless_refused(rooms.accounts.add_token(&new, rooms.clock.now()).await).await?;
+            let added = rooms.accounts.add_token(&new, rooms.clock.now()).await.map_err(Failure::of_first_write);
+            let secret = begun.unless_refused(added).await?;
             begun.close(subject, None, Some(format!("{role}, for {}", duration::format(expires)))).await?;
             // Alone on standard output, so that a script can keep it.
             let value = json!({ "account": new.owner, "token": new.name, "secret": secret.expose_secret() });

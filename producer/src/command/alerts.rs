@@ -150,7 +150,8 @@ async fn set_secret(command: SetSecret, rooms: &Rooms, output: Output) -> Result
     check(name, &value)?;
     let before = word(rooms.secrets.list_of_channel(id).await?.iter().any(|secret| secret.name == name));
     let begun = rooms.begin("set_secret", subject(id, name)).await?;
-    begun.unless_refused(rooms.secrets.set_of_channel(id, name, value).await).await?;
+    let stored = rooms.secrets.set_of_channel(id, name, value).await.map_err(Failure::of_first_write);
+    begun.unless_refused(stored).await?;
     begun.close(subject(id, name), Some(before.to_owned()), Some(word(true).to_owned())).await?;
     let text = format!("Stored {name} of {id}. The next message uses it; `mlc alerts test {id}` tests it");
     output.answer(text, &json!({ "channel": id, "secret": name }))?;

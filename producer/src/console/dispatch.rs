@@ -250,7 +250,7 @@ async fn hand_over(
     let reply = match carried {
         Ok(reply) => reply,
         Err(error) => {
-            // A refusal did nothing. Of anything else nobody knows, and so says the entry that stays.
+            // A refusal did nothing, that of a full Redis neither. Of anything else nobody knows, and so says the entry that stays.
             let refused = !matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Defect);
             if let Some(begun) = begun.filter(|_| refused)
                 && let Err(failure) = begun.withdraw().await
@@ -309,7 +309,7 @@ fn refusal(face: Face, error: &ConsoleError, viewer: Option<&Viewer>, head: &Par
     let path = head.uri.path();
     match error.kind {
         ErrorKind::Defect => error!(path, %error, "A page of the console failed"),
-        ErrorKind::Unavailable => warn!(path, %error, "A page of the console could not be shown"),
+        ErrorKind::Unavailable | ErrorKind::Full => warn!(path, %error, "A page of the console could not be shown"),
         _ => {}
     }
     let status = error.kind.status();

@@ -44,6 +44,8 @@ pub(crate) enum ErrorKind {
     TooMany,
     /// Try later: Redis is away, full or refuses.
     Unavailable,
+    /// Make room: Redis is full, and nothing was done.
+    Full,
     /// Report it.
     Defect,
 }
@@ -59,7 +61,7 @@ impl ErrorKind {
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Defect => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -75,7 +77,7 @@ impl ErrorKind {
             Self::NotFound => "Not found",
             Self::TooLarge => "Too large",
             Self::TooMany => "Wait a moment",
-            Self::Unavailable => "Not available now",
+            Self::Unavailable | Self::Full => "Not available now",
             Self::Defect => "This failed",
         }
     }
@@ -92,7 +94,7 @@ impl ErrorKind {
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
             Self::TooMany => "too_many",
-            Self::Unavailable => "unavailable",
+            Self::Unavailable | Self::Full => "unavailable",
             Self::Defect => "defect",
         }
     }
@@ -134,6 +136,7 @@ impl From<Failure> for ConsoleError {
             Failure::Usage(_) => ErrorKind::BadInput,
             Failure::NothingMatched(_) => ErrorKind::NotFound,
             Failure::Redis(_) => ErrorKind::Unavailable,
+            Failure::Full(_) => ErrorKind::Full,
             Failure::Defect(_) => ErrorKind::Defect,
         };
         Self::new(kind, failure.to_string())

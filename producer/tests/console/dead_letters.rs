@@ -31,7 +31,7 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 /// A letter whose payload a worker could read: its id.
-async fn readable(site: &Site) -> JobId {
+pub(crate) async fn readable(site: &Site) -> JobId {
     let connection = |name: &str| ConnectionId::parse(name).unwrap();
     let job = PollPage {
         flow: FlowId::parse("epicor_to_hubspot::vendors").unwrap(),

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use crate::site::Site;
 
-const FLOW: &str = "epicor_to_hubspot::vendors";
+pub(crate) const FLOW: &str = "epicor_to_hubspot::vendors";
 const QUERY: &str = "$filter=Name ne '<script>alert(1)</script>'&$top=100";
 
-async fn open_window(site: &Site) -> WindowId {
+pub(crate) async fn open_window(site: &Site) -> WindowId {
     let at = site.rooms.clock.now();
     let new = NewWindow {
         flow: FlowId::parse(FLOW).unwrap(),

@@ -1,10 +1,15 @@
 //! What must hold when Redis is full, and when a page elsewhere makes a browser look or send.
 
+use mlc_ledger::{Action, Delivery};
+use mlc_model::{Fingerprint, FlowId, RecordKey, Version};
 use serde_json::json;
 
 use crate::{
     browser::{Browser, PASSWORD, closed_site},
+    dead_letters::readable,
     errands::{Errand, actions, dead, enqueue, kill, refusal},
+    flows::{FLOW, open_window},
+    private_redis::assert_fails,
     site::Site,
 };
 
@@ -21,6 +26,67 @@ async fn what_is_done_while_redis_is_full_stands_in_the_audit_too() {
         assert!(site.page(path).await.contains("<h1"), "{path}");
     }
     assert_eq!(actions(&site.rooms).await.iter().filter(|action| action.0 == "discard_dead_letters").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_full_redis_refused_is_said_to_be_undone_and_is_not_in_the_audit() {
+    let site = Site::start().await;
+    let letter = readable(&site).await;
+    let letter = letter.as_str();
+    let window = open_window(&site).await;
+    let payload = site.get_json(&format!("/dead-letters/{letter}/edit")).await;
+    let mut edited = payload["payload"].clone();
+    edited["ask"]["records"]["keys"] = json!(["18"]);
+    // One record that the ledger knows, and one that it has never seen: what is written first differs.
+    let known = RecordKey::from_text("EPIC06:VEND:118");
+    let delivery = Delivery {
+        key: known.clone(),
+        version: Version(1),
+        fingerprint: Fingerprint([7; 16]),
+        target_id: None,
+        action: Action::Created,
+        window: None,
+        job: None,
+        at: site.rooms.clock.now(),
+    };
+    let flow = FlowId::parse(FLOW).unwrap();
+    site.rooms.ledger.deliver(&flow, &[delivery]).await.unwrap();
+    let before = actions(&site.rooms).await;
+    site.redis.full(true).await;
+    for (path, body) in [
+        (format!("/flows/{FLOW}/sync"), json!({})),
+        (format!("/flows/{FLOW}/sync"), json!({ "since": "2h" })),
+        (format!("/flows/{FLOW}/full-sync"), json!({})),
+        (format!("/windows/{window}/replay"), json!({})),
+        (format!("/records/{FLOW}/{known}/read"), json!({})),
+        (format!("/records/{FLOW}/EPIC06:VEND:9/read"), json!({})),
+        (format!("/dead-letters/{letter}/triage"), json!({ "assignee": "otto" })),
+        (format!("/dead-letters/{letter}/edit"), json!({ "digest": payload["digest"], "payload": edited })),
+        ("/connections/hubspot-main/secrets/token".to_owned(), json!({ "value": "pat-1" })),
+    ] {
+        let answer = site.post_json(&path, &body).await;
+        assert_eq!(answer.status, 503, "{path}: {}", answer.text());
+        let error = answer.json()["error"].clone();
+        assert_eq!(error["kind"], "unavailable", "{path}: {error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with("nothing was done: Redis is full"), "{path}: {message}");
+    }
+    for arguments in [
+        &["sync", FLOW, "--no-wait"][..],
+        &["window", "replay", window.as_str()],
+        &["dead-letters", "assign", letter, "--to", "otto"],
+    ] {
+        assert_fails(&site.redis.run(arguments), 4, &["nothing was done: Redis is full"]);
+    }
+    assert_eq!(actions(&site.rooms).await, before, "what was not done leaves no entry");
+    site.redis.full(false).await;
+    // It was not done indeed, and can be now.
+    let row = site.rooms.ledger.row(&flow, &[known]).await.unwrap().remove(0).unwrap();
+    assert!(!row.pending, "{row:?}");
+    assert_eq!(site.get_json("/jobs").await["jobs"], json!([]));
+    assert_eq!(site.get_json(&format!("/dead-letters/{letter}/edit")).await["payload"], payload["payload"]);
+    let synced = site.post_json(&format!("/flows/{FLOW}/sync"), &json!({})).await;
+    assert_eq!(synced.status, 200, "{}", synced.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]

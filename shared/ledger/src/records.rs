@@ -224,21 +224,22 @@ impl Ledger {
 
     /// Makes records be written again: their next sighting is `Changed` even when the content is equal. Link and versions
     /// stay, so an older version is still `Superseded`. It also holds against a push that is on its way: one that was begun
-    /// before does not settle the record when it is delivered. Leaves no audit entry.
+    /// before does not settle the record when it is delivered. Leaves no audit entry. Returns how many have a row; one without is
+    /// `Changed` at its first sighting anyway, and nothing was written for it.
     ///
     /// # Errors
     /// As [`Ledger::classify`].
-    pub async fn unsettle(&self, flow: &FlowId, records: &[RecordKey]) -> Result<(), LedgerError> {
-        let keys = self.keys(flow);
+    pub async fn unsettle(&self, flow: &FlowId, records: &[RecordKey]) -> Result<u64, LedgerError> {
+        let (keys, mut marked) = (self.keys(flow), 0);
         for chunk in records.chunks(PER_CALL) {
             let mut call = scripts::UNSETTLE.prepare_invoke();
             for key in chunk {
                 check_length(key)?;
                 call.key(keys.bucket(key)).arg(key.as_str());
             }
-            let _: u64 = call.invoke_async(&mut self.connection()).await?;
+            marked += call.invoke_async::<u64>(&mut self.connection()).await?;
         }
-        Ok(())
+        Ok(marked)
     }
 
     /// Reads rows; `None` for a record that was never seen.

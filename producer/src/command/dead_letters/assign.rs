@@ -65,7 +65,8 @@ pub(super) async fn run(command: Assign, rooms: &Rooms, output: Output) -> Resul
     let (by, at) = (rooms.person.to_string(), rooms.clock.now());
     let triage = Triage { assignee: assignee.clone(), note, by, at };
     let begun = rooms.begin("assign_dead_letters", name.as_str()).await?;
-    if !begun.unless_refused(rooms.queue.set_triage(&key, triage.clone()).await).await? {
+    let set = rooms.queue.set_triage(&key, triage.clone()).await.map_err(Failure::of_first_write);
+    if !begun.unless_refused(set).await? {
         begun.withdraw().await?;
         return Err(match key {
             TriageKey::Letter(_) => not_there(&name),

@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{TokenRow, WhichToken, login, needs_account, own_account, role, role_field, role_words, token_table};
-use crate::console::{
-    access::SESSION,
-    call::{Call, Viewer},
-    components::{empty, facts, stacked, text, time},
-    error::ConsoleError,
-    reply::{Act, Done, Entry, View},
-    route::Route,
-    shell,
+use crate::{
+    Failure,
+    console::{
+        access::SESSION,
+        call::{Call, Viewer},
+        components::{empty, facts, stacked, text, time},
+        error::ConsoleError,
+        reply::{Act, Done, Entry, View},
+        route::Route,
+        shell,
+    },
 };
 
 /// A person's own account.
@@ -303,7 +306,7 @@ async fn add_token(call: Call) -> Result<Act, ConsoleError> {
     let lives = duration::parse(&form.lives)
         .map_err(|_| ConsoleError::bad_input("How long the token lives is not a time such as `90d`."))?;
     let new = NewToken { owner: owner.clone(), name: form.token, role: role(&form.role)?, lives };
-    let secret = call.rooms.accounts.add_token(&new, call.now).await?;
+    let secret = call.rooms.accounts.add_token(&new, call.now).await.map_err(Failure::of_first_write)?;
     let token = secret.expose_secret().to_owned();
     let done = Done {
         message: format!("Made the token {}.", new.name),

@@ -14,12 +14,15 @@ use super::{
     dto::{self, Letter, TriageSeen},
     list,
 };
-use crate::console::{
-    call::Call,
-    error::ConsoleError,
-    forms::{bounded_field, needed_reason, reason_field, typed_within},
-    reply::{Done, Entry, View},
-    route::Route,
+use crate::{
+    Failure,
+    console::{
+        call::Call,
+        error::ConsoleError,
+        forms::{bounded_field, needed_reason, reason_field, typed_within},
+        reply::{Done, Entry, View},
+        route::Route,
+    },
 };
 
 /// Where letters are replayed.
@@ -248,7 +251,7 @@ async fn triage(
         return Err(ConsoleError::conflict("Nothing changed: it says so already."));
     }
     let after = in_words(&triage);
-    if !call.rooms.queue.set_triage(&key, triage).await? {
+    if !call.rooms.queue.set_triage(&key, triage).await.map_err(Failure::of_first_write)? {
         return Err(ConsoleError::not_found("It is not on the shelf any more."));
     }
     Ok(Done {
