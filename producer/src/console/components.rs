@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use maud::{Markup, html};
 
 pub(crate) use self::{
-    chart::{Chart, Line, chart, value_text},
+    chart::{Chart, Days, Line, chart, value_text},
     forms::{Field, act, confirm, filters, options, select},
     layout::{Step, Tab, card, cards, head, meter, progress, tabs, timeline},
 };

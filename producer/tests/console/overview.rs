@@ -1,9 +1,14 @@
 //! `/`.
 
+use std::collections::BTreeSet;
+
 use mlc_queue::Lane;
 use serde_json::json;
 
-use crate::site::Site;
+use crate::{
+    errands::{Errand, enqueue},
+    site::Site,
+};
 
 #[tokio::test]
 async fn the_overview_is_a_page_and_the_same_as_json() {
@@ -67,4 +72,25 @@ async fn charts_look_back_as_far_as_asked() {
     let page = site.page("/").await;
     assert_eq!(page.matches("data-chart=").count(), 4);
     assert!(!page.contains(" style=") && !page.contains(" onclick="), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_of_35_days_tell_days_and_the_charts_hours() {
+    let site = Site::start().await;
+    let errands = ["EPIC06:VEND:1", "EPIC06:VEND:2"].map(|key| Errand::to("hubspot-main", key).order());
+    enqueue(&site.rooms, &errands).await;
+    let pace = site.get_json("/?period=month").await["pace"].clone();
+    let days: BTreeSet<&str> =
+        pace.as_array().unwrap().iter().filter_map(|hour| hour["at"].as_str()?.get(..10)).collect();
+    assert!(days.len() == 36 || days.len() == 35, "{days:?}");
+    let page = site.page("/?period=month").await;
+    assert_eq!(page.matches("<time>20").count(), 4 * days.len(), "a row for each day in each of four tables");
+    let (_, table) = page.split_once("Throughput by day as a table").unwrap();
+    let newest = table.split("</tr>").nth(1).unwrap();
+    let wanted = format!("<time>{}</time></th><td class=\"n\">2</td><td class=\"n\">0</td>", days.last().unwrap());
+    assert!(newest.contains(&wanted), "{newest}");
+    // Points of 35 days in four charts, and no table as long.
+    let drawn = page.split("data-chart=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(drawn.matches("0.0").count() + drawn.matches("2.0").count(), 2 * 840, "{drawn}");
+    assert!(page.len() < 150_000, "{} bytes", page.len());
 }

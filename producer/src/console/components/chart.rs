@@ -32,6 +32,17 @@ pub(crate) struct Chart<'a> {
     pub(crate) at: &'a [DateTime<Utc>],
     /// Its lines.
     pub(crate) lines: Vec<Line<'a>>,
+    /// What its table tells where the points are too many to be read; `None` = the points themselves.
+    pub(crate) days: Option<Days<'a>>,
+}
+
+/// The numbers of a chart by day.
+#[derive(Debug, Clone)]
+pub(crate) struct Days<'a> {
+    /// The days, UTC, oldest first.
+    pub(crate) at: &'a [DateTime<Utc>],
+    /// Its lines, as those of the chart.
+    pub(crate) lines: Vec<Line<'a>>,
 }
 
 /// A chart with its table.
@@ -43,16 +54,25 @@ pub(crate) fn chart(chart: &Chart<'_>) -> Markup {
     let x: Vec<i64> = chart.at.iter().map(DateTime::timestamp).collect();
     let data = json!({ "x": x, "unit": chart.unit, "series": series });
     let numbers: Vec<String> = chart.lines.iter().map(|line| format!("#{}", line.label)).collect();
-    let columns: Vec<&str> = std::iter::once("Time").chain(numbers.iter().map(String::as_str)).collect();
+    let (at, lines, when) = match &chart.days {
+        Some(days) => (days.at, &days.lines, "Day, UTC"),
+        None => (chart.at, &chart.lines, "Time"),
+    };
+    let columns: Vec<&str> = std::iter::once(when).chain(numbers.iter().map(String::as_str)).collect();
     let rows = html! {
-        @for (place, at) in chart.at.iter().enumerate().rev() {
-            @let exact = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        @for (place, at) in at.iter().enumerate().rev() {
             tr {
-                th scope="row" { time datetime=(exact) { (at.format("%m-%d %H:%M UTC")) } }
-                @for line in &chart.lines { td .n { (value_text(chart.unit, line.values.get(place).copied().flatten())) } }
+                th scope="row" {
+                    @if chart.days.is_some() { time { (at.format("%Y-%m-%d")) } }
+                    @else {
+                        time datetime=(at.to_rfc3339_opts(SecondsFormat::Secs, true)) { (at.format("%m-%d %H:%M UTC")) }
+                    }
+                }
+                @for line in lines { td .n { (value_text(chart.unit, line.values.get(place).copied().flatten())) } }
             }
         }
     };
+    let named = if chart.days.is_some() { format!("{} by day", chart.title) } else { chart.title.to_owned() };
     html! {
         figure .chart {
             figcaption { span { (chart.title) } " " span .note { (chart.note) } }
@@ -61,8 +81,8 @@ pub(crate) fn chart(chart: &Chart<'_>) -> Markup {
                 ul .key aria-hidden="true" { @for line in &chart.lines { li class=(line.tone) { (line.label) } } }
             }
             details {
-                summary { (chart.title) " as a table" }
-                (table(chart.title, &columns, rows))
+                summary { (named) " as a table" }
+                (table(&named, &columns, rows))
             }
         }
     }
@@ -91,8 +111,22 @@ mod tests {
             ["2026-11-22T12:00:00Z", "2026-11-22T12:01:00Z"].iter().map(|text| text.parse().unwrap()).collect();
         let lines = vec![Line { label: "Wait", tone: "accent", values: vec![Some(1_500.0), None] }];
         let shown =
-            chart(&Chart { id: "c", title: "Wait", note: String::new(), unit: "ms", at: &at, lines }).into_string();
+            chart(&Chart { id: "c", title: "Wait", note: String::new(), unit: "ms", at: &at, lines, days: None })
+                .into_string();
         assert!(shown.contains("1.5 s") && shown.contains("–") && shown.contains("[1500.0,null]"), "{shown}");
         assert!(!shown.contains("style=") && !shown.contains("<script"), "{shown}");
+    }
+
+    #[test]
+    fn a_table_by_day_stands_beside_points_that_are_too_many() {
+        let at: Vec<DateTime<Utc>> = (0..840).filter_map(|hour| DateTime::from_timestamp(hour * 3_600, 0)).collect();
+        let line = |values| vec![Line { label: "Done", tone: "good", values }];
+        let days = Days { at: &at[..1], lines: line(vec![Some(24.0)]) };
+        let lines = line(vec![Some(1.0); 840]);
+        let told = Chart { id: "c", title: "Done", note: String::new(), unit: "", at: &at, lines, days: Some(days) };
+        let shown = chart(&told).into_string();
+        assert_eq!(shown.matches("<th scope=\"row\"").count(), 1, "{shown}");
+        assert!(shown.contains("<time>1970-01-01</time>") && shown.contains("Done by day as a table"), "{shown}");
+        assert_eq!(shown.matches("1.0").count(), 840, "the chart keeps its points: {shown}");
     }
 }

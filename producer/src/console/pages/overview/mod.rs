@@ -60,6 +60,7 @@ async fn read(rooms: &Rooms, period: Period, viewer: &Viewer, now: DateTime<Utc>
         Period::Day => queue.pace_hours(24).await?,
         Period::Month => queue.pace_hours(35 * 24).await?,
     };
+    let days = if period == Period::Month { by_day(&pace) } else { Vec::new() };
     let drains = estimates(rooms, &lanes, &unconsumed, now).await?;
     let rows = lanes.iter().zip(drains).map(|(status, (drain, tightest))| LaneRow {
         unconsumed: unconsumed.contains(&status.lane),
@@ -89,6 +90,7 @@ async fn read(rooms: &Rooms, period: Period, viewer: &Viewer, now: DateTime<Utc>
         period,
         figures,
         pace: pace.iter().map(Minute::from).collect(),
+        days: days.iter().map(Minute::from).collect(),
         flows: flows(rooms, now).await?,
         lanes: rows,
         causes: causes.iter().take(CAUSES).map(|cause| CauseRow::seen_by(cause, viewer)).collect(),
@@ -153,4 +155,47 @@ async fn flows(rooms: &Rooms, now: DateTime<Utc>) -> Result<Vec<FlowLag>, Failur
         });
     }
     Ok(rows)
+}
+
+/// Hours added up to days (UTC), oldest first. Times are added up too, so that a mean is one over all jobs and not over hours.
+fn by_day(hours: &[PaceMinute]) -> Vec<PaceMinute> {
+    let of_one_day = |a: &PaceMinute, b: &PaceMinute| a.at.date_naive() == b.at.date_naive();
+    let added = |sum: PaceMinute, hour: &PaceMinute| PaceMinute {
+        at: sum.at,
+        started: sum.started + hour.started,
+        done: sum.done + hour.done,
+        failed: sum.failed + hour.failed,
+        snoozed: sum.snoozed + hour.snoozed,
+        dead: sum.dead + hour.dead,
+        enqueued: sum.enqueued + hour.enqueued,
+        ended: sum.ended + hour.ended,
+        wait_ms: sum.wait_ms.saturating_add(hour.wait_ms),
+        run_ms: sum.run_ms.saturating_add(hour.run_ms),
+    };
+    let day = |hours: &[PaceMinute]| {
+        let at = hours.first().map(|first| first.at).unwrap_or_default();
+        hours.iter().fold(PaceMinute { at, ..PaceMinute::default() }, added)
+    };
+    hours.chunk_by(of_one_day).map(day).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_adds_up_its_hours_and_its_mean_is_one_over_all_jobs() {
+        let hour = |hour: i64, started, wait_ms| PaceMinute {
+            at: DateTime::from_timestamp(hour * 3_600, 0).unwrap_or_default(),
+            started,
+            wait_ms,
+            done: 1,
+            ..PaceMinute::default()
+        };
+        let days = by_day(&[hour(22, 0, 0), hour(23, 1, 8_000), hour(24, 3, 3_000), hour(25, 1, 1_000)]);
+        let told: Vec<_> = days.iter().map(|day| (day.at.timestamp() / 3_600, day.done, day.mean_wait())).collect();
+        let seconds = |n| Some(std::time::Duration::from_secs(n));
+        assert_eq!(told, [(22, 2, seconds(8)), (24, 2, seconds(1))]);
+        assert!(by_day(&[]).is_empty());
+    }
 }

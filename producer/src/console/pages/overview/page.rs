@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use super::value::{LaneRow, Minute, Overview, Period};
 use crate::console::{
     components::{
-        Chart, Line, Tab, badge, card, cards, chart, empty, head, live, number, segment, span, table, tabs, text, time,
-        value_text,
+        Chart, Days, Line, Tab, badge, card, cards, chart, empty, head, live, number, segment, span, table, tabs, text,
+        time, value_text,
     },
     pages::{
         budgets::{drain_words, per_words},
@@ -141,55 +141,56 @@ fn periods(now: Period) -> Markup {
     )
 }
 
+/// What one line of a chart shows of a span of time.
+type Count = fn(&Minute) -> u64;
+/// As [`Count`], in milliseconds; `None` where nothing happened.
+type Mean = fn(&Minute) -> Option<f64>;
+
 fn charts(overview: &Overview) -> Markup {
-    let pace = &overview.pace;
-    let at: Vec<DateTime<Utc>> = pace.iter().map(|minute| minute.at).collect();
-    #[expect(clippy::cast_precision_loss, reason = "a chart; counts are far below 2^52")]
-    let counts = |of: fn(&Minute) -> u64| pace.iter().map(|minute| Some(of(minute) as f64)).collect::<Vec<_>>();
-    let sum = |of: fn(&Minute) -> u64| number(pace.iter().map(of).sum());
+    let times = |spans: &[Minute]| spans.iter().map(|span| span.at).collect::<Vec<DateTime<Utc>>>();
+    let (at, days) = (times(&overview.pace), times(&overview.days));
+    let drawn = |id, title, note, unit, lines: &dyn Fn(&[Minute]) -> Vec<Line<'static>>| {
+        let days = (!days.is_empty()).then(|| Days { at: &days, lines: lines(&overview.days) });
+        chart(&Chart { id, title, note, unit, at: &at, lines: lines(&overview.pace), days })
+    };
+    let sum = |of: Count| number(overview.pace.iter().map(of).sum());
     // The present minute has not happened wholly; the newest that has tells more.
-    let newest = |of: fn(&Minute) -> Option<f64>| value_text("ms", pace.iter().rev().find_map(of));
-    let line = |label, tone, values| Line { label, tone, values };
-    let throughput = Chart {
-        id: "chart-throughput",
-        title: "Throughput",
-        note: format!("{} accepted, {} done", sum(|minute| minute.enqueued), sum(|minute| minute.done)),
-        unit: "",
-        at: &at,
-        lines: vec![
-            line("Accepted", "accent", counts(|minute| minute.enqueued)),
-            line("Done", "good", counts(|minute| minute.done)),
-        ],
+    let newest = |of: Mean| format!("mean, newest {}", value_text("ms", overview.pace.iter().rev().find_map(of)));
+    let throughput = |spans: &[Minute]| {
+        vec![
+            counted("Accepted", "accent", spans, |span| span.enqueued),
+            counted("Done", "good", spans, |span| span.done),
+        ]
     };
-    let failures = Chart {
-        id: "chart-failures",
-        title: "Failures",
-        note: format!("{} failed, {} dead", sum(|minute| minute.failed), sum(|minute| minute.dead)),
-        unit: "",
-        at: &at,
-        lines: vec![
-            line("Put off", "accent", counts(|minute| minute.snoozed)),
-            line("Failed, tried again", "warn", counts(|minute| minute.failed)),
-            line("Dead letters", "bad", counts(|minute| minute.dead)),
-        ],
+    let failures = |spans: &[Minute]| {
+        vec![
+            counted("Put off", "accent", spans, |span| span.snoozed),
+            counted("Failed, tried again", "warn", spans, |span| span.failed),
+            counted("Dead letters", "bad", spans, |span| span.dead),
+        ]
     };
-    let wait = Chart {
-        id: "chart-wait",
-        title: "Wait",
-        note: format!("mean, newest {}", newest(|minute| minute.wait_ms)),
-        unit: "ms",
-        at: &at,
-        lines: vec![line("Wait", "accent", pace.iter().map(|minute| minute.wait_ms).collect())],
-    };
-    let run = Chart {
-        id: "chart-run",
-        title: "Run time",
-        note: format!("mean, newest {}", newest(|minute| minute.run_ms)),
-        unit: "ms",
-        at: &at,
-        lines: vec![line("Run time", "good", pace.iter().map(|minute| minute.run_ms).collect())],
-    };
-    html! { div .charts { (chart(&throughput)) (chart(&failures)) (chart(&wait)) (chart(&run)) } }
+    let wait = |spans: &[Minute]| vec![timed("Wait", "accent", spans, |span| span.wait_ms)];
+    let run = |spans: &[Minute]| vec![timed("Run time", "good", spans, |span| span.run_ms)];
+    let accepted = format!("{} accepted, {} done", sum(|span| span.enqueued), sum(|span| span.done));
+    let failed = format!("{} failed, {} dead", sum(|span| span.failed), sum(|span| span.dead));
+    html! {
+        div .charts {
+            (drawn("chart-throughput", "Throughput", accepted, "", &throughput))
+            (drawn("chart-failures", "Failures", failed, "", &failures))
+            (drawn("chart-wait", "Wait", newest(|span| span.wait_ms), "ms", &wait))
+            (drawn("chart-run", "Run time", newest(|span| span.run_ms), "ms", &run))
+        }
+    }
+}
+
+fn counted(label: &'static str, tone: &'static str, spans: &[Minute], of: Count) -> Line<'static> {
+    #[expect(clippy::cast_precision_loss, reason = "a chart; counts are far below 2^52")]
+    let values = spans.iter().map(|span| Some(of(span) as f64)).collect();
+    Line { label, tone, values }
+}
+
+fn timed(label: &'static str, tone: &'static str, spans: &[Minute], of: Mean) -> Line<'static> {
+    Line { label, tone, values: spans.iter().map(of).collect() }
 }
 
 fn lanes(overview: &Overview) -> Markup {

@@ -35,6 +35,9 @@ pub(crate) struct Overview {
     pub(crate) figures: Figures,
     /// What happened, by minute or hour, oldest first; the last one is not over yet.
     pub(crate) pace: Vec<Minute>,
+    /// The same by day (UTC) where that is 35 days, for tables that people read; else nothing. The first and the last day are parts.
+    #[serde(skip)]
+    pub(crate) days: Vec<Minute>,
     /// How far each flow is behind.
     pub(crate) flows: Vec<FlowLag>,
     /// Lanes, by name.
