@@ -67,3 +67,31 @@ async fn what_is_dismissed_orders_nothing_and_can_be_put_back() {
         assert_fails(&redis.run(&["review", "accept", unknown]), 3, &["is not on the review list"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_ends_with_code_3_when_its_state_was_asked_for_and_holds_nothing() {
+    let redis = PrivateRedis::start();
+    let rooms = redis.open().await;
+    let list = |code: i32, state: &[&str]| {
+        let listed = redis.json(code, &[&["review", "list"], state].concat());
+        listed["items"].as_array().map(Vec::len)
+    };
+    // What is open is what the command lists anyway: that nothing waits is no miss.
+    let cases: [(&[&str], i32); 5] = [
+        (&[], 0),
+        (&["--state", "open"], 0),
+        (&["--state", "all"], 0),
+        (&["--state", "accepted"], 3),
+        (&["--state", "dismissed"], 3),
+    ];
+    for (state, code) in cases {
+        assert_eq!(list(code, state), Some(0), "{state:?}");
+    }
+    let told = redis.run(&["review", "list", "--state", "dismissed"]);
+    assert_eq!((told.status.code(), stdout(&told).trim()), (Some(3), "There is no such item."));
+    let id = rooms.ledger.raise_review(&difference(rooms.clock.now())).await.unwrap().id.to_string();
+    redis.json(0, &["review", "dismiss", &id, "--note", "entered by hand"]);
+    for (state, code, items) in [("open", 0, 0), ("all", 0, 1), ("dismissed", 0, 1), ("accepted", 3, 0)] {
+        assert_eq!(list(code, &["--state", state]), Some(items), "{state}");
+    }
+}

@@ -228,3 +228,29 @@ async fn every_letter_and_only_some_contradict_each_other_and_nothing_is_started
     let body = json!({ "verb": "replay", "all": true, "until": "2000-01-01T00:00:00Z" });
     assert_eq!(site.post_json("/bulk", &body).await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_that_left_the_shelf_before_they_were_reached_are_told_apart() {
+    let site = Site::start().await;
+    letters(&site, 5).await;
+    let ids = site.get_json("/dead-letters/list").await["letters"].clone();
+    let answer = site.post_json("/bulk", &json!({ "verb": "replay", "all": true, "rate": "1/h" })).await;
+    let id = answer.json()["id"].as_str().unwrap().to_owned();
+    // The newest is reached last.
+    let gone = [&ids[0]["id"], &ids[1]["id"]];
+    let answer = site.post_json("/dead-letters/discard", &json!({ "ids": gone, "reason": "entered twice" })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let told = site.page(&format!("/bulk/{id}")).await;
+    assert!(told.contains("0 of 5 letters replayed") && !told.contains("had left the shelf"), "{told}");
+    site.post_json(&format!("/bulk/{id}/abort"), &json!({})).await;
+
+    let answer = site.post_json("/bulk", &json!({ "verb": "replay", "all": true })).await;
+    let id = answer.json()["id"].as_str().unwrap().to_owned();
+    let answer = site.post_json("/dead-letters/discard", &json!({ "ids": [&ids[2]["id"]], "reason": "x" })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    drive(&site).await;
+    let bulk = site.get_json(&format!("/bulk/{id}")).await;
+    assert_eq!((&bulk["state"], &bulk["acted"], &bulk["matched"]), (&json!("done"), &json!(2), &json!(3)));
+    let told = site.page(&format!("/bulk/{id}")).await;
+    assert!(told.contains("2 of 3 letters replayed; 1 had left the shelf before it was reached."), "{told}");
+}

@@ -6,13 +6,18 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use mlc_model::ConnectionId;
+use mlc_ledger::LastPing;
+use mlc_model::{ConnectionId, PingReport};
 use mlc_queue::Lane;
 use mlc_vault::ExposeSecret as _;
 use serde_json::json;
 use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::Notify};
 
-use crate::{private_redis::PrivateRedis, site::Site};
+use crate::{
+    browser::{Browser, closed_site},
+    private_redis::PrivateRedis,
+    site::Site,
+};
 
 const CANARY: &str = "canary-4711-<i>-secret";
 
@@ -319,4 +324,36 @@ fn a_secret_that_was_set_stands_in_no_line_of_the_log() {
     assert!(lines.contains("A page of the console could not be shown"), "{lines}");
     let told = lines.lines().find(|line| line.contains("canary"));
     assert!(told.is_none(), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_a_system_said_in_a_test_is_hidden_from_those_who_may_only_look() {
+    let site = closed_site().await;
+    let mut report = PingReport::default();
+    report.good("address", "it answers within 20 ms");
+    report.warning("service", "GET Erp.BO.VendorSvc answered: Otto Meier has no right", "give the user that right");
+    report.bad("sign-in", "401: the account of Otto Meier is locked", "unlock the account");
+    for name in ["epicor-main", "hubspot-main"] {
+        let last =
+            LastPing { at: site.rooms.clock.now(), by: "olga".to_owned(), report: report.clone(), released: false };
+        site.rooms.ledger.keep_ping(&ConnectionId::parse(name).unwrap(), &last).await.unwrap();
+    }
+    let (mut olga, mut rita) = (Browser::of(&site, "olga").await, Browser::of(&site, "rita").await);
+    for path in ["/connections/epicor-main", "/api/v1/connections/epicor-main"] {
+        let (full, part) = (olga.get(path).await.text(), rita.get(path).await.text());
+        assert_eq!(full.matches("Otto Meier").count(), 2, "{path}: {full}");
+        assert!(!full.contains("shown to operators"), "{path}: {full}");
+        // That something is wrong, where, and what to do about it: in our own words.
+        assert!(!part.contains("Otto"), "{path}: {part}");
+        assert_eq!(part.matches("What the system said is shown to operators").count(), 2, "{path}: {part}");
+        for ours in ["it answers within 20 ms", "service", "sign-in", "unlock the account", "give the user that right"]
+        {
+            assert!(part.contains(ours), "{path}: {ours}: {part}");
+        }
+    }
+    // HubSpot names fields and codes, and nobody.
+    assert_eq!(rita.get("/connections/hubspot-main").await.text().matches("Otto Meier").count(), 2);
+    let list = rita.get("/api/v1/connections").await.json();
+    assert_eq!(list["connections"][0]["last_ping"]["verdict"], "bad");
+    assert!(!list.to_string().contains("Otto"), "{list}");
 }

@@ -1,6 +1,6 @@
 //! `/flows` and `/windows`.
 
-use mlc_ledger::{NewWindow, PageMode, Purpose};
+use mlc_ledger::{NewWindow, PageMark, PageMode, Purpose};
 use mlc_model::{ChangeField, ChangeMode, FlowId, WindowBounds, WindowId};
 use mlc_queue::{JobFilter, Page};
 use serde_json::json;
@@ -116,5 +116,50 @@ async fn what_does_not_exist_is_not_found_and_leaves_no_entry() {
     for path in ["/flows/nope/sync", "/flows/nope/full-sync", "/windows/epicor_to_hubspot::vendors.7/replay"] {
         assert_eq!(site.post_form(path, &[]).await.status, 404, "{path}");
     }
+    assert!(site.actions().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_flow_tells_how_many_records_each_of_its_windows_refused() {
+    let site = Site::start().await;
+    let id = open_window(&site).await;
+    let row = |page: &str| {
+        let at = page.find(&format!("href=\"/windows/{id}\"")).unwrap();
+        let cells = page[at..].split("</tr>").next().unwrap().split("<td class=\"n\">").skip(1);
+        let numbers = cells.map(|cell| cell.split(|c: char| !c.is_ascii_digit()).next().unwrap().to_owned());
+        numbers.collect::<Vec<_>>()
+    };
+    let path = format!("/flows/{FLOW}");
+    assert_eq!(row(&site.page(&path).await), ["0"; 5]);
+    for (skip, refused) in [(0, 2), (100, 1)] {
+        let page = PageMark { skip, read: 100, changed: 90, unchanged: 10 - refused, refused, ..PageMark::default() };
+        site.rooms.ledger.record_page(&id, 1, page, Some(3)).await.unwrap();
+    }
+    let page = site.page(&path).await;
+    assert!(page.contains("<th class=\"n\" scope=\"col\">Refused</th>"), "{page}");
+    assert_eq!(row(&page), ["2", "200", "180", "17", "3"]);
+    assert_eq!(site.get_json(&path).await["windows"]["items"][0]["refused"], 3);
+    let window = site.get_json(&format!("/windows/{id}")).await;
+    assert_eq!((&window["refused"], &window["dead"]), (&json!(3), &json!(3)));
+}
+
+#[tokio::test]
+async fn a_field_that_a_sync_does_not_know_is_refused_by_its_name() {
+    let site = Site::start().await;
+    for (path, body, field) in [
+        ("sync", json!({ "sinse": "2h" }), "sinse"),
+        ("sync", json!({ "since": "2h", "full": true }), "full"),
+        ("sync", json!({ "Since": "2h" }), "Since"),
+    ] {
+        let answer = site.post_json(&format!("/flows/{FLOW}/{path}"), &body).await;
+        let error = answer.json()["error"].clone();
+        assert_eq!((answer.status, &error["kind"]), (400, &json!("bad_input")), "{body}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(&format!("`{field}`")), "{body}: {error}");
+    }
+    let form = site.post_form(&format!("/flows/{FLOW}/sync"), &[("sinse", "2h")]).await;
+    assert!(form.status == 400 && form.text().contains("sinse"), "{}", form.text());
+    let full = site.post_json(&format!("/flows/{FLOW}/full-sync"), &json!({ "since": "2h" })).await;
+    assert!(full.status == 400 && full.text().contains("takes nothing"), "{}", full.text());
+    assert_eq!(ordered(&site).await, 0);
     assert!(site.actions().await.is_empty());
 }

@@ -351,6 +351,7 @@ impl BulkSeen {
         };
         let passed = match self.passed_over {
             0 => String::new(),
+            1 => "; 1 left alone, because a person dealt with it meanwhile".to_owned(),
             n => format!("; {} left alone, because a person dealt with them meanwhile", number(n)),
         };
         let gone = match self.matched {
@@ -359,6 +360,7 @@ impl BulkSeen {
         };
         let gone = match gone {
             0 => String::new(),
+            1 => "; 1 had left the shelf before it was reached".to_owned(),
             n => format!("; {} had left the shelf before they were reached", number(n)),
         };
         let left = self.left_s.map(|left| format!("; about {} left", span(left))).unwrap_or_default();
