@@ -78,17 +78,7 @@ async fn a_refused_record_without_a_job_is_not_told_to_be_on_its_way() {
     rooms.ledger.begin(&flow, &[Sighting { key: key.clone(), version, fingerprint }]).await.unwrap();
     let told = || stdout(&redis.run(&["audit", "record", VENDORS, KEY]));
     assert!(told().contains("no job of its name was found") && !told().contains("on its way"), "{}", told());
-    let note = AuditNote {
-        key,
-        action: Action::Refused,
-        version: Some(version),
-        fingerprint: None,
-        target_id: None,
-        window: None,
-        job: None,
-        detail: None,
-        at: rooms.clock.now(),
-    };
+    let note = AuditNote { version: Some(version), ..AuditNote::new(key, Action::Refused, rooms.clock.now()) };
     rooms.ledger.note(&flow, &[note]).await.unwrap();
     let words = "the last push was refused; what became of it: see dead letters and ended jobs";
     assert!(told().contains(words) && !told().contains("on its way"), "{}", told());

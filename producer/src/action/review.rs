@@ -85,17 +85,7 @@ pub(crate) async fn decide(
         detail.push_str(&format!(": {note}"));
     }
     // The record's own trail tells too that a person decided about it.
-    let trail = AuditNote {
-        key: item.key.clone(),
-        action: Action::Reviewed,
-        version: None,
-        fingerprint: None,
-        target_id: None,
-        window: None,
-        job: None,
-        at: now,
-        detail: Some(detail),
-    };
+    let trail = AuditNote { detail: Some(detail), ..AuditNote::new(item.key.clone(), Action::Reviewed, now) };
     rooms.ledger.note(&item.flow, &[trail]).await?;
     Ok(item)
 }

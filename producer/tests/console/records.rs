@@ -113,17 +113,7 @@ async fn a_refused_record_is_on_its_way_only_while_a_job_of_it_is_there() {
         .begin(&flow(), &[Sighting { key: key(), version, fingerprint: Fingerprint([3; 16]) }])
         .await
         .unwrap();
-    let note = AuditNote {
-        key: key(),
-        action: Action::Refused,
-        version: Some(version),
-        fingerprint: None,
-        target_id: None,
-        window: None,
-        job: None,
-        detail: None,
-        at: site.rooms.clock.now(),
-    };
+    let note = AuditNote { version: Some(version), ..AuditNote::new(key(), Action::Refused, site.rooms.clock.now()) };
     let record = async || site.get_json(PATH).await;
     let told = |record: &Value| (record["state"].clone(), record["push"].as_str().unwrap_or_default().to_owned());
     let begun = record().await;
@@ -194,15 +184,8 @@ async fn hostile_texts_show_and_do_nothing() {
     deliver(&site, 1).await;
     exchange(&site, json!({"vendor": {"name": name, "</pre><img src=x onerror=alert(1)>": "x"}})).await;
     let note = AuditNote {
-        key: key(),
-        action: Action::Refused,
-        version: None,
-        fingerprint: None,
-        target_id: None,
-        window: None,
-        job: None,
-        at: site.rooms.clock.now(),
         detail: Some("<img src=x onerror=alert(1)>\u{202e}".to_owned()),
+        ..AuditNote::new(key(), Action::Refused, site.rooms.clock.now())
     };
     site.rooms.ledger.note(&flow(), &[note]).await.unwrap();
     let page = site.page(&format!("{PATH}?content=1")).await;

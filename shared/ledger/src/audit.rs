@@ -142,6 +142,23 @@ pub struct AuditNote {
     pub detail: Option<String>,
 }
 
+impl AuditNote {
+    /// What happened to a record and when; nothing else is known.
+    pub fn new(key: RecordKey, action: Action, at: DateTime<Utc>) -> Self {
+        Self {
+            key,
+            action,
+            version: None,
+            fingerprint: None,
+            target_id: None,
+            window: None,
+            job: None,
+            at,
+            detail: None,
+        }
+    }
+}
+
 /// One record's part of an audit entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditEntry {

@@ -335,15 +335,10 @@ async fn note_refused(context: &Context, scope: &Scope<'_>, digest: &Digest) -> 
         .zip(&digest.about)
         .filter_map(|((_, fault), about)| {
             Some(AuditNote {
-                key: about.clone()?,
-                action: Action::Refused,
-                version: None,
-                fingerprint: None,
-                target_id: None,
                 window: scope.window.clone(),
                 job: Some(scope.run.job_id.clone()),
-                at: context.clock.now(),
                 detail: Some(fault.cause()),
+                ..AuditNote::new(about.clone()?, Action::Refused, context.clock.now())
             })
         })
         .collect();

@@ -51,15 +51,11 @@ async fn note(
     fault: Option<&Fault>,
 ) -> Result<(), Fault> {
     let note = AuditNote {
-        key: record.key(),
         version: Some(record.version()),
-        fingerprint: None,
-        target_id: None,
-        action,
         window: job.window.clone(),
         job: Some(run.job_id.clone()),
-        at: context.clock.now(),
         detail: fault.map(Fault::cause),
+        ..AuditNote::new(record.key(), action, context.clock.now())
     };
     Ok(context.ledger.note(&job.flow, &[note]).await?)
 }

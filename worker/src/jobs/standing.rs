@@ -32,16 +32,12 @@ fn replaced(delivery: &Delivery, row: &Row) -> Option<AuditNote> {
     let linked = row.target.as_ref().filter(|linked| Some(*linked) != delivery.target_id.as_ref())?;
     let new = delivery.target_id.as_ref()?;
     (delivery.action == Action::Created).then(|| AuditNote {
-        key: delivery.key.clone(),
-        action: Action::Conflict,
         version: Some(delivery.version),
-        fingerprint: None,
-        target_id: None,
         window: delivery.window.clone(),
         job: delivery.job.clone(),
-        at: delivery.at,
         detail: Some(format!(
             "it was {linked} at the target, which was merged or deleted there; {new} was created instead"
         )),
+        ..AuditNote::new(delivery.key.clone(), Action::Conflict, delivery.at)
     })
 }

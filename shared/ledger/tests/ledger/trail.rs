@@ -5,15 +5,9 @@ use crate::server::{Server, at, delivery, flow, key, print, sighting};
 
 fn note(number: u32, action: Action, detail: Option<&str>) -> AuditNote {
     AuditNote {
-        key: key(number),
-        action,
         version: Some(Version(9)),
-        fingerprint: None,
-        target_id: None,
-        window: None,
-        job: None,
-        at: at(9),
         detail: detail.map(str::to_owned),
+        ..AuditNote::new(key(number), action, at(9))
     }
 }
 

@@ -87,17 +87,7 @@ async fn the_new_actions_are_read_back_as_they_were_noted() {
     let (ledger, flow) = (server.ledger(), flow());
     let actions = [Action::Cancelled, Action::Corrected, Action::Reviewed, Action::Dropped];
     for action in actions {
-        let note = mlc_ledger::AuditNote {
-            key: key(1),
-            action,
-            version: None,
-            fingerprint: None,
-            target_id: None,
-            window: None,
-            job: None,
-            at: crate::server::at(0),
-            detail: None,
-        };
+        let note = mlc_ledger::AuditNote::new(key(1), action, crate::server::at(0));
         ledger.note(&flow, &[note]).await.unwrap();
     }
     let trail = ledger.audit_record(&flow, &key(1), 10).await.unwrap();

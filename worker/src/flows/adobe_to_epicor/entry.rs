@@ -53,15 +53,9 @@ impl<'a> Entry<'a> {
 
     pub(super) async fn note(&self, action: Action, detail: impl Into<String>) -> Result<(), Fault> {
         let note = AuditNote {
-            key: self.key.clone(),
-            action,
-            version: None,
-            fingerprint: None,
-            target_id: None,
-            window: None,
             job: Some(self.run.job_id.clone()),
-            at: self.context.clock.now(),
             detail: Some(detail.into()),
+            ..AuditNote::new(self.key.clone(), action, self.context.clock.now())
         };
         Ok(self.context.ledger.note(self.flow, &[note]).await?)
     }

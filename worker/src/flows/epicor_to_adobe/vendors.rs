@@ -120,15 +120,11 @@ impl Push<'_> {
 
     async fn note(&self, action: Action, detail: String) -> Result<(), Fault> {
         let note = AuditNote {
-            key: self.vendor.key(),
-            action,
             version: Some(self.vendor.version),
-            fingerprint: None,
-            target_id: None,
             window: self.job.window.clone(),
             job: Some(self.run.job_id.clone()),
-            at: self.context.clock.now(),
             detail: Some(detail),
+            ..AuditNote::new(self.vendor.key(), action, self.context.clock.now())
         };
         Ok(self.context.ledger.note(&self.job.flow, &[note]).await?)
     }

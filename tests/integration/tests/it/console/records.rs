@@ -109,15 +109,8 @@ async fn records_are_found_by_what_is_in_hand_and_their_trail_is_read_to_its_end
     let key = RecordKey::from_text("EPIC06:VEND:1");
     for number in 1..=120 {
         let note = AuditNote {
-            key: key.clone(),
-            action: Action::Reviewed,
-            version: None,
-            fingerprint: None,
-            target_id: None,
-            window: None,
-            job: None,
-            at: SystemClock.now(),
             detail: Some(format!("entry {number}")),
+            ..AuditNote::new(key.clone(), Action::Reviewed, SystemClock.now())
         };
         site.house.context.ledger.note(&flow, &[note]).await.unwrap();
     }

@@ -143,15 +143,10 @@ impl Write<'_> {
         let (context, job) = (self.context, self.job);
         context.metrics.records(job.flow.as_str(), "refused", 1);
         let note = AuditNote {
-            key: self.vendor.clone(),
-            action: Action::Refused,
             version: Some(self.version),
-            fingerprint: None,
-            target_id: None,
-            window: None,
             job: Some(self.run.job_id.clone()),
-            at: context.clock.now(),
             detail: Some(fault.cause()),
+            ..AuditNote::new(self.vendor.clone(), Action::Refused, context.clock.now())
         };
         context.ledger.note(&job.flow, &[note]).await?;
         context.ledger.keep(&job.flow, self.vendor.as_str(), REFUSED, &self.seen.to_string()).await?;

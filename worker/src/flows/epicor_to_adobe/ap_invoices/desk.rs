@@ -150,15 +150,11 @@ impl Desk<'_> {
 
     async fn note(&self, action: Action, detail: String) -> Result<(), Fault> {
         let note = AuditNote {
-            key: self.invoice.key(),
             version: Some(self.invoice.version),
-            fingerprint: None,
-            target_id: None,
-            action,
             window: self.job.window.clone(),
             job: Some(self.run.job_id.clone()),
-            at: self.context.clock.now(),
             detail: Some(detail),
+            ..AuditNote::new(self.invoice.key(), action, self.context.clock.now())
         };
         Ok(self.context.ledger.note(&self.job.flow, &[note]).await?)
     }

@@ -97,15 +97,12 @@ impl Work<'_> {
     /// Writes into the audit what is about to happen, or has happened.
     async fn tell(&self, action: Action, entity_id: Option<i64>, detail: &str) -> Result<(), Fault> {
         let note = AuditNote {
-            key: self.order.key(),
             version: Some(self.order.version),
-            fingerprint: None,
             target_id: entity_id.map(target).transpose()?,
-            action,
             window: self.job.window.clone(),
             job: Some(self.run.job_id.clone()),
-            at: self.context.clock.now(),
             detail: Some(detail.to_owned()),
+            ..AuditNote::new(self.order.key(), action, self.context.clock.now())
         };
         Ok(self.context.ledger.note(&self.job.flow, &[note]).await?)
     }
