@@ -100,6 +100,8 @@ async fn who_saw_other_facts_than_those_of_now_does_not_decide_about_them() {
     let output = site.redis.command(&dismissed).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && told.contains("look at it again"), "{told}");
+    let misspelt = site.post_json(&format!("{path}/accept"), &json!({ "revisions": 1 })).await;
+    assert!(misspelt.status == 400 && misspelt.text().contains("revisions"), "{}", misspelt.text());
     assert!(site.actions().await.is_empty(), "what changed nothing leaves no entry");
 
     assert_eq!(site.get_json(&path).await["item"]["revision"], 2);

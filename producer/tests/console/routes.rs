@@ -137,6 +137,21 @@ fn every_route_that_acts_names_its_entry_and_needs_a_role() {
     assert_eq!(open, ["/login", "/assets/{digest}/{name}"]);
 }
 
+#[test]
+fn a_misspelt_field_of_an_action_is_refused_and_not_lost() {
+    let refuses = |input: &Value| {
+        let name = input["schema"]["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        input["definitions"][name]["additionalProperties"] == json!(false)
+    };
+    let lenient: Vec<&str> = acting()
+        .iter()
+        .filter(|row| row.input.as_ref().is_some_and(|input| !refuses(input)))
+        .map(|row| row.path)
+        .collect();
+    // Whoever mistakes the field may send the secret as its name, which no refusal should repeat. What they need is asked for by name.
+    assert_eq!(lenient, ["/connections/{name}/secrets/{secret}", "/login", "/account/password"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn looking_changes_nothing() {
     let site = Site::start().await;

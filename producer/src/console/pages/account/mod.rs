@@ -55,7 +55,7 @@ impl From<mlc_accounts::Token> for TokenRow {
 
 /// Which token.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct WhichToken {
     /// Whose it is; left out = the person's own.
     owner: Option<String>,

@@ -77,7 +77,7 @@ struct PasswordForm {
 
 /// Which session.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct WhichSession {
     /// Its id.
     session: String,
@@ -85,7 +85,7 @@ struct WhichSession {
 
 /// A token to be made.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct TokenForm {
     /// What it is for: 1 to 30 letters, digits, `_`, `-` or `.`.
     token: String,

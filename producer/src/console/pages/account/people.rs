@@ -65,7 +65,7 @@ impl From<Account> for AccountRow {
 
 /// An account to be made, or to get another role.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct NameAndRole {
     /// The login name.
     name: String,
@@ -75,7 +75,7 @@ struct NameAndRole {
 
 /// Which account.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Which {
     /// The login name.
     name: String,
@@ -83,7 +83,7 @@ struct Which {
 
 /// An account to be removed.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Removal {
     /// The login name.
     name: String,

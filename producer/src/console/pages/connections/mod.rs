@@ -61,6 +61,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// Why something is done.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Reason {
     /// One line of 1 to 500 characters, for those who wonder later.
     reason: String,

@@ -42,7 +42,7 @@ pub(super) struct ConnectionRow {
     pub(super) lane: LaneView,
     /// Credentials that it needs and that are not set.
     pub(super) missing: Vec<String>,
-    /// Its last test that was asked for at this console since its process started; null when there was none.
+    /// Its last test that a person asked for, at any console or the command line; null when none is remembered.
     pub(super) last_ping: Option<PingBrief>,
     /// Since when it is being tested; null when it is not.
     pub(super) testing_since: Option<DateTime<Utc>>,

@@ -156,7 +156,7 @@ struct Event {
 
 /// What a person writes with a decision.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Note {
     /// Why, for those who wonder later. Needed to dismiss. At most 4,000 bytes, kept with the item.
     note: Option<String>,
