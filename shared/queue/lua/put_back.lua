@@ -7,7 +7,7 @@ local function leave_behind(id, record)
   local triage = call('HGET', TRIAGE, id)
   local times = string.match(record, '^1 %S+ %S+ %S+ %S+ %d+ %S+ %d %S+ (%d+) ')
   if not triage and not times then return end
-  local name = about(record)
+  local name = about(id, record)
   if name == '' then return end
   call('HSET', CARRIED, name, string.format('%d %d ', NOW, (times or 0) + 1) .. id .. '\n' .. (triage or ''))
   call('ZADD', CARRIED_AT, NOW, name)

@@ -152,10 +152,12 @@ local function remove(id, record, why, by, reason, told)
   count(kind, why, 1)
 end
 
--- What a letter is about, from its record: lane, kind, unique key and subject. Empty without a subject. As in `shelf_record.rs`.
-local function about(record)
+-- What a letter is about, from its record: lane, kind, unique key and subject; of a batch without a unique key its own job, since
+-- many batches have the same ends. Empty without a subject. As in `shelf_record.rs`.
+local function about(id, record)
   local lane, kind, unique, subject = string.match(record, '^1 (%S+) (%S+) %S+ %S+ %d+ (%S+) %d ([^ \n]+)')
   if not lane or subject == '-' then return '' end
+  if unique == '-' and string.find(subject, '…', 1, true) then unique = id end
   return lane .. ' ' .. kind .. ' ' .. unique .. ' ' .. subject
 end
 
@@ -167,7 +169,7 @@ end
 -- A letter takes over what one about the same thing left behind when it was replayed (put_back.lua). Returns its record, with
 -- the words that tell that it came back.
 local function take_over(id, record)
-  local name = about(record)
+  local name = about(id, record)
   local carried = name ~= '' and call('HGET', CARRIED, name)
   if not carried then return record end
   forget_carried(name)

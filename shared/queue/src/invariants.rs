@@ -319,7 +319,7 @@ impl Model {
         assert_eq!(carried.keys().cloned().collect::<BTreeSet<_>>(), waiting, "triages that wait");
         for id in dead {
             let record: Vec<u8> = self.ask("HGET", "dead_record", &[id]).await;
-            let name = about(&record).unwrap();
+            let name = about(id, &record).unwrap();
             let Some(since) = carried.get(&name).and_then(|carried| carried.split(' ').next()?.parse::<f64>().ok())
             else {
                 continue;

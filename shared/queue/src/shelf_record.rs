@@ -63,10 +63,12 @@ pub(crate) fn read_fault(record: &[u8]) -> Fault {
 }
 
 /// What a letter is about, as one text: lane, kind, unique key and subject. `None` without a subject. Letters with the same text
-/// stand for the same thing: the unique key tells apart flows that read the same record. As `about` in `shared.lua`.
-pub(crate) fn about(record: &[u8]) -> Option<String> {
+/// stand for the same thing: the unique key tells apart flows that read the same record. Of a batch without one its own job stands
+/// there, since many batches have the same ends. As `about` in `shared.lua`.
+pub(crate) fn about(id: &str, record: &[u8]) -> Option<String> {
     let words: Vec<&str> = words_of(record)?.take(9).collect();
     let [_, lane, kind, _, _, _, unique, _, subject] = words[..] else { return None };
+    let unique = if unique == "-" && subject.contains('…') { id } else { unique };
     (subject != "-").then(|| format!("{lane} {kind} {unique} {subject}"))
 }
 
@@ -123,16 +125,19 @@ mod tests {
         assert_eq!(read_fault(shelved.record.as_bytes()), fault);
         assert_eq!(came_back(shelved.record.as_bytes()), None);
         let named = "hubspot-main push_record - EPIC06:VEND:17%20and%20more";
-        assert_eq!(about(shelved.record.as_bytes()).as_deref(), Some(named));
+        assert_eq!(about("job", shelved.record.as_bytes()).as_deref(), Some(named));
         let back = shelved.record.replacen('\n', " 3 1k9e8p0q00000abcdef\n", 1);
         let previous = JobId::parse("1k9e8p0q00000abcdef").unwrap();
         assert_eq!(came_back(back.as_bytes()), Some(CameBack { times: 3, previous }));
-        assert_eq!(about(back.as_bytes()).as_deref(), Some(named));
+        assert_eq!(about("job", back.as_bytes()).as_deref(), Some(named));
         assert_eq!(read_fault(back.as_bytes()), fault);
+        let batch = "1 hubspot-main push_record c rejected 521 - 1 A:VEND:1%20…%20A:VEND:9%20(9)\n{}";
+        let named = "hubspot-main push_record job A:VEND:1%20…%20A:VEND:9%20(9)";
+        assert_eq!(about("job", batch.as_bytes()).as_deref(), Some(named));
         for nameless in
             ["1 hubspot-main push_record c rejected 521 - 1 -\n{}", "1 hubspot-main push_record c rejected 521 - 1\n{}"]
         {
-            assert_eq!((about(nameless.as_bytes()), came_back(nameless.as_bytes())), (None, None), "{nameless}");
+            assert_eq!((about("job", nameless.as_bytes()), came_back(nameless.as_bytes())), (None, None), "{nameless}");
         }
         assert_eq!(read_fault(b"nonsense").kind, mlc_model::FaultKind::Defect);
     }

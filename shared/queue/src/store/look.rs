@@ -196,7 +196,7 @@ impl Seen {
         job.bytes = self.bytes;
         let triage = (!self.triage.is_empty()).then(|| {
             // Notes of before they could go over to another letter are sealed for the job.
-            let about = about(&self.record).unwrap_or_default();
+            let about = about(&self.id, &self.record).unwrap_or_default();
             Triage::read(&[&about, &self.id], &self.triage, queue)
         });
         let cause_triage = Triage::read(&[&cause], &self.cause_triage, queue);

@@ -110,6 +110,6 @@ impl Queue {
         let mut command = redis::cmd("HGET");
         command.arg(self.keys().key("dead_record")).arg(id.as_str());
         let record: Option<Vec<u8>> = command.query_async(&mut self.connection()).await?;
-        Ok(record.and_then(|record| shelf_record::about(&record)))
+        Ok(record.and_then(|record| shelf_record::about(id.as_str(), &record)))
     }
 }

@@ -272,3 +272,30 @@ async fn what_waits_for_a_letter_is_bounded_in_number_and_in_time() {
     assert_eq!(found, [None, Some("otto"), Some("otto")]);
     assert_eq!(carried(&house).await, (9_997, 9_997));
 }
+
+/// Batches have no unique key, and two of them the same ends when a poll and a full reading meet a system that is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_batches_with_the_same_ends_each_keeps_its_own() {
+    let house = House::open().await;
+    let batch = || Order::of(&Called(Some("A:VEND:1 … A:VEND:100 (100)".to_owned()))).unwrap();
+    house.enqueue(&[batch(), batch()]).await;
+    let refuse_called = async || {
+        let registry = Registry::new().on(|_: Called, _context| async { Outcome::from(fault(FaultKind::Rejected)) });
+        let worker = house.work_with(registry, 1, Duration::from_secs(10));
+        eventually("they are dead", async || house.lane().await.dead == 2).await;
+        worker.stop().await;
+    };
+    refuse_called().await;
+    let ids: Vec<JobId> = on_shelf(&house).await.into_iter().map(|letter| letter.job.id).collect();
+    let note = |id: &JobId| format!("the note of {id}");
+    for id in &ids {
+        let triage = Triage { assignee: Some(id.to_string()), note: Some(note(id)), by: "lena".to_owned(), at: now() };
+        assert!(house.queue.set_triage(&TriageKey::Letter(id.clone()), triage).await.unwrap());
+    }
+    house.queue.replay(&ids, "lena").await.unwrap();
+    refuse_called().await;
+    for letter in on_shelf(&house).await {
+        let (id, triage) = (letter.job.id, letter.triage.unwrap());
+        assert_eq!((triage.assignee.as_deref(), triage.note), (Some(id.as_str()), Some(note(&id))));
+    }
+}
