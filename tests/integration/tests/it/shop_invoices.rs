@@ -1,5 +1,6 @@
 //! AP invoices become invoices on the shop's orders: equal to the cent, or on the review list.
 
+mod agreed;
 mod from_epicor;
 mod trouble;
 

@@ -4,6 +4,7 @@
 //! bears our marker is never made a second time.
 
 mod desk;
+mod differences;
 mod part;
 
 use chrono::TimeDelta;
@@ -68,13 +69,18 @@ pub(super) async fn write(
     let client = context.adobe(&job.to).await?;
     let desk = Desk { context, client, job, run, rules: invoice_rules, invoice, version: fingerprint.to_string() };
     if let Some(memo) = memo_of(invoice) {
+        desk.put_back_all().await?;
         desk.raise_memo(memo).await?;
         return Ok(Landed::OnReview);
     }
     let parts = match split_invoice(invoice) {
         Ok(parts) => parts,
-        Err(Unfit::Problem(problem)) => return Err(problem.into()),
+        Err(Unfit::Problem(problem)) => {
+            desk.put_back_all().await?;
+            return Err(problem.into());
+        }
         Err(Unfit::Unmatched { summary, facts }) => {
+            desk.put_back_all().await?;
             desk.raise(ReviewKind::Unmatched, "lines", summary, facts).await?;
             return Ok(Landed::OnReview);
         }
@@ -84,6 +90,7 @@ pub(super) async fn write(
         standings.push(desk.look(part).await?);
     }
     if standings.iter().any(|standing| matches!(standing, Standing::OnReview)) {
+        leave(&desk, &parts, &standings).await?;
         return Ok(Landed::OnReview);
     }
     let large: Vec<&PriceDifference> = standings
@@ -93,15 +100,24 @@ pub(super) async fn write(
         .filter(|difference| difference.is_for_review(&desk.rules))
         .collect();
     if !large.is_empty() && desk.raise_prices(&large).await? {
-        // An earlier version may have corrected the orders.
-        for (part, standing) in parts.iter().zip(&standings) {
-            if let Standing::Ready { order, .. } = standing {
-                desk.put_back_of(part, order).await?;
-            }
-        }
+        leave(&desk, &parts, &standings).await?;
         return Ok(Landed::OnReview);
     }
     carry_out(&desk, &parts, standings).await
+}
+
+/// Nothing half done is left while a person decides: an earlier run may have made some of the invoices, an earlier version may have
+/// corrected orders.
+async fn leave(desk: &Desk<'_>, parts: &[InvoicePart], standings: &[Standing]) -> Result<(), Fault> {
+    for (part, standing) in parts.iter().zip(standings) {
+        match standing {
+            Standing::There { order, invoice } => drop(desk.complete(part, order, invoice).await?),
+            Standing::Ready { order, .. } => desk.put_back_of(part, order).await?,
+            Standing::NoRoom { order_id, number, .. } => desk.put_back(*order_id, number).await?,
+            Standing::NoOrder { .. } | Standing::OnReview => {}
+        }
+    }
+    Ok(())
 }
 
 async fn carry_out(desk: &Desk<'_>, parts: &[InvoicePart], standings: Vec<Standing>) -> Result<Landed, Fault> {

@@ -10,7 +10,10 @@ use mlc_mapping::{InvoiceDifference, InvoiceRules, Memo, PriceDifference};
 use mlc_model::{ApInvoice, Fault, FaultKind, System};
 use mlc_queue::JobContext;
 
-use super::{FIRST_PAUSE, LONGEST_PAUSE, OPERATION, ORDER_MISSING};
+use super::{
+    FIRST_PAUSE, LONGEST_PAUSE, OPERATION, ORDER_MISSING,
+    differences::{Differences, in_words},
+};
 use crate::context::Context;
 
 /// Facts of one item are bounded; an invoice may have a thousand lines.
@@ -107,19 +110,18 @@ impl Desk<'_> {
     /// Lines that differ too much. `false`: a person has let this version through, with these amounts.
     pub(super) async fn raise_prices(&self, differences: &[&PriceDifference]) -> Result<bool, Fault> {
         let (flow, key) = (&self.job.flow, self.invoice.key());
-        let facts: BTreeMap<String, String> =
-            differences.iter().map(|difference| (difference.line.clone(), in_words(difference))).collect();
         let accepted =
             self.context.ledger.accepted_review(flow, &key, ReviewKind::PriceDifference, &self.version).await?;
-        if accepted.is_some_and(|item| covers(&item.facts, &facts)) {
+        let count = differences.len();
+        let differences = Differences::of(differences)?;
+        if accepted.is_some_and(|item| differences.are_in(&item.facts)) {
             return Ok(false);
         }
         let summary = format!(
-            "Invoice {} differs from its orders' prices by more than the limit on {} line(s)",
-            self.invoice.number,
-            differences.len()
+            "Invoice {} differs from its orders' prices by more than the limit on {count} line(s)",
+            self.invoice.number
         );
-        self.raise(ReviewKind::PriceDifference, "", summary, facts).await?;
+        self.raise(ReviewKind::PriceDifference, "", summary, differences.facts()).await?;
         Ok(true)
     }
 
@@ -158,21 +160,4 @@ impl Desk<'_> {
         };
         Ok(self.context.ledger.note(&self.job.flow, &[note]).await?)
     }
-}
-
-/// Whether whoever accepted `accepted` saw the amounts of `facts`: the price of an order may have changed since. Lines that are done by
-/// now are not asked about any more, and those beyond the bound were never shown.
-fn covers(accepted: &BTreeMap<String, String>, facts: &BTreeMap<String, String>) -> bool {
-    facts
-        .iter()
-        .all(|(line, amounts)| accepted.get(line).map_or(accepted.len() >= FACTS_LIMIT, |accepted| accepted == amounts))
-}
-
-fn in_words(difference: &PriceDifference) -> String {
-    format!(
-        "quantity {}, order {}, invoice {}",
-        difference.quantity.normalize(),
-        difference.ordered.doc.normalize(),
-        difference.invoiced.doc.normalize()
-    )
 }

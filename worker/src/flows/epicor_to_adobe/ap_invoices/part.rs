@@ -126,6 +126,20 @@ impl Desk<'_> {
         self.put_back(id_of(order)?, &order_increment_id(&self.invoice.company, part.order)).await
     }
 
+    /// The same for every order that the invoice names: an earlier version may have corrected them.
+    pub(super) async fn put_back_all(&self) -> Result<(), Fault> {
+        for order in self.invoice.purchase_orders() {
+            let number = order_increment_id(&self.invoice.company, order);
+            if self.before(&number).await?.is_empty() {
+                continue;
+            }
+            if let Some(order) = self.client.find_order(&number).await? {
+                self.put_back(id_of(&order)?, &number).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// What is open of an order at its own prices again, where an invoice had corrected them, whether it came about or not.
     pub(super) async fn put_back(&self, order_id: i64, number: &str) -> Result<(), Fault> {
         let before = self.before(number).await?;
