@@ -3,6 +3,7 @@
 //! Everything is looked at before anything is written; what cannot be right goes to a person. Each part can be repeated: an invoice that
 //! bears our marker is never made a second time.
 
+mod before;
 mod desk;
 mod differences;
 mod part;
@@ -87,10 +88,10 @@ pub(super) async fn write(
     };
     let mut standings = Vec::with_capacity(parts.len());
     for part in &parts {
-        standings.push(desk.look(part).await?);
+        standings.push(Box::pin(desk.look(part)).await?);
     }
     if standings.iter().any(|standing| matches!(standing, Standing::OnReview)) {
-        leave(&desk, &parts, &standings).await?;
+        Box::pin(leave(&desk, &parts, &standings)).await?;
         return Ok(Landed::OnReview);
     }
     let large: Vec<&PriceDifference> = standings
@@ -100,10 +101,11 @@ pub(super) async fn write(
         .filter(|difference| difference.is_for_review(&desk.rules))
         .collect();
     if !large.is_empty() && desk.raise_prices(&large).await? {
-        leave(&desk, &parts, &standings).await?;
+        Box::pin(leave(&desk, &parts, &standings)).await?;
         return Ok(Landed::OnReview);
     }
-    carry_out(&desk, &parts, standings).await
+    // On the heap, as every larger step here: their frames would add up on the worker's stack.
+    Box::pin(carry_out(&desk, &parts, standings)).await
 }
 
 /// Nothing half done is left while a person decides: an earlier run may have made some of the invoices, an earlier version may have
@@ -111,7 +113,7 @@ pub(super) async fn write(
 async fn leave(desk: &Desk<'_>, parts: &[InvoicePart], standings: &[Standing]) -> Result<(), Fault> {
     for (part, standing) in parts.iter().zip(standings) {
         match standing {
-            Standing::There { order, invoice } => drop(desk.complete(part, order, invoice).await?),
+            Standing::There { order, invoice } => drop(Box::pin(desk.complete(part, order, invoice)).await?),
             Standing::Ready { order, .. } => desk.put_back_of(part, order).await?,
             Standing::NoRoom { order_id, number, .. } => desk.put_back(*order_id, number).await?,
             Standing::NoOrder { .. } | Standing::OnReview => {}
@@ -125,9 +127,9 @@ async fn carry_out(desk: &Desk<'_>, parts: &[InvoicePart], standings: Vec<Standi
     let (mut missing, mut no_room) = (Vec::new(), Vec::new());
     for (part, standing) in parts.iter().zip(standings) {
         match standing {
-            Standing::There { order, invoice } => ids.push(desk.complete(part, &order, &invoice).await?),
+            Standing::There { order, invoice } => ids.push(Box::pin(desk.complete(part, &order, &invoice)).await?),
             Standing::Ready { order, plan } => {
-                ids.push(desk.invoice(part, *order, *plan).await?);
+                ids.push(Box::pin(desk.invoice(part, *order, *plan)).await?);
                 created = true;
             }
             Standing::NoOrder { number } => missing.push(number),

@@ -98,3 +98,24 @@ async fn an_order_that_was_corrected_for_an_invoice_which_became_a_memo_gets_its
     assert_eq!(shown(the_order(shop, &order).items[0].price), dec("10.50"));
     assert!(shop.invoices().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_open_of_an_order_of_many_lines_keeps_its_own_prices_and_is_judged_by_them() {
+    let house = house(HouseConfig::with_paas_shop(), "2s").await;
+    let shop = house.shop();
+    let order = ShopOrder::of(5001, (1..=130).map(|line| release(line, 1, "2", "5")).collect());
+    order.place(shop);
+    let first = (1..=130).fold(invoice("FIRST"), |ours, line| ours.bills([5001, line, 1], "1", "10"));
+    carry(&house, &first).await;
+    decide(&house, &reviews(&house, &first).await.remove(0), ReviewState::Accepted).await;
+    push(&house, &first, 7).await;
+    house.settle().await.unwrap();
+    assert_eq!(shop.invoices().len(), 1);
+    let dear = the_order(shop, &order).items.into_iter().filter(|item| shown(item.price) != dec("5"));
+    assert_eq!(dear.count(), 0, "lines left at the invoice's price");
+
+    let second = invoice("SECOND").bills([5001, 130, 1], "1", "10");
+    carry(&house, &second).await;
+    assert_eq!(reviews(&house, &second).await.len(), 1, "twice the order's price is for a person");
+    assert_eq!(shop.invoices().len(), 1);
+}

@@ -5,20 +5,14 @@ use std::collections::BTreeMap;
 use mlc_adobe::{CustomAttribute, Invoice, InvoiceAsk, Order, fault, wire::Amount};
 use mlc_ledger::ReviewKind;
 use mlc_mapping::{
-    InvoiceDifference, InvoicePart, InvoicePlan, OrderBefore, PriceDifference, accounts_by_line,
-    compare_entered_invoice, compare_invoice, invoice_comment, is_ours, plan_invoice, settle_order,
+    InvoiceDifference, InvoicePart, InvoicePlan, PriceDifference, accounts_by_line, compare_entered_invoice,
+    compare_invoice, invoice_comment, is_ours, plan_invoice, settle_order,
 };
 use mlc_model::{Fault, FaultKind, System, order_increment_id};
 
 use super::{Desk, OPERATION, Standing};
 use crate::shop_invoices::shop_invoice_of;
 
-/// Name of what is kept about an order until its invoice exists.
-const BEFORE: &str = "before_invoice";
-/// Kept values are small. Prices of further lines are not put back after a partial invoice; its amounts are right all the same.
-const LINES_KEPT: usize = 100;
-/// The ledger keeps texts up to 16 KiB.
-const BYTES_KEPT: usize = 16 * 1024;
 /// Code of an invoice that the shop made otherwise than it was asked to.
 const INVOICE_DIFFERS: &str = "INVOICE_DIFFERS";
 
@@ -152,8 +146,7 @@ impl Desk<'_> {
             // A shop may work the state out by itself: it was told once.
             let Some(change) = change.filter(|change| again == 0 || change.grand_total.is_some()) else {
                 // Only once the order shows it: nothing else knows the prices any more.
-                self.context.ledger.forget_kept(&self.job.flow, number, BEFORE).await?;
-                return Ok(());
+                return self.forget_before(number).await;
             };
             self.client.update_order(&present, &change).await?;
         }
@@ -169,7 +162,7 @@ impl Desk<'_> {
         number: &str,
     ) -> Result<(Order, InvoicePlan), Fault> {
         for _ in 0..3 {
-            self.keep(number, &plan.before).await?;
+            self.keep_before(number, &plan.before).await?;
             self.client.update_order(&order, &plan.change).await?;
             if !plan.adds_lines {
                 return Ok((order, plan));
@@ -254,33 +247,6 @@ impl Desk<'_> {
             }
         }
         Ok(missing)
-    }
-
-    /// What the order was before an invoice corrected it, where one did and did not end.
-    async fn before(&self, number: &str) -> Result<OrderBefore, Fault> {
-        let kept = self.context.ledger.kept(&self.job.flow, number, BEFORE).await?;
-        // What another version of this program kept may not be readable: the order's present prices count then.
-        Ok(kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
-    }
-
-    async fn keep(&self, number: &str, before: &OrderBefore) -> Result<(), Fault> {
-        if before.is_empty() {
-            return Ok(());
-        }
-        let mut before = before.clone();
-        let text = loop {
-            let text = serde_json::to_string(&before).map_err(|defect| Fault::defect(OPERATION, defect.to_string()))?;
-            if before.lines.is_empty() || (before.lines.len() <= LINES_KEPT && text.len() <= BYTES_KEPT) {
-                break text;
-            }
-            // Those that matter only when the invoice does not come about go first.
-            let least = before.lines.iter().rev().find(|(_, line)| line.whole).map(|(id, _)| *id);
-            match least {
-                Some(id) => before.lines.remove(&id),
-                None => before.lines.pop_last().map(|(_, line)| line),
-            };
-        };
-        Ok(self.context.ledger.keep(&self.job.flow, number, BEFORE, &text).await?)
     }
 
     fn other_currency(&self, order: &Order) -> Option<(String, String)> {
