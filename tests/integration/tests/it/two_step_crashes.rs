@@ -207,7 +207,7 @@ impl Write {
     }
 
     async fn struck_everywhere(self) {
-        LocalSet::new().run_until(self.struck_side_by_side()).await;
+        LocalSet::new().run_until(Box::pin(self.struck_side_by_side())).await;
     }
 
     async fn struck_side_by_side(self) {
@@ -232,10 +232,10 @@ impl Write {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_requisition_survives_a_death_at_every_request() {
-    Write::Requisition.struck_everywhere().await;
+    Box::pin(Write::Requisition.struck_everywhere()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ap_invoice_survives_a_death_at_every_request() {
-    Write::ApInvoice.struck_everywhere().await;
+    Box::pin(Write::ApInvoice.struck_everywhere()).await;
 }

@@ -40,7 +40,7 @@ pub(crate) async fn step(context: &Context, job: &CreateApInvoice, run: &JobCont
         InvoiceStep::Write(invoice) => {
             // Epicor locks a group for whoever works in it, and one end of work frees it: two invoices side by side would disturb each other.
             let group = RecordKey::from_text(&format!("{company}:APGROUP:{}", invoice.group.trim()));
-            let work = async || entry.told(invoice, &TELLING, write(&entry, job, company, invoice)).await;
+            let work = async || entry.told(invoice, &TELLING, Box::pin(write(&entry, job, company, invoice))).await;
             entry.leased(&[group], work).await
         }
         InvoiceStep::Mark { number, vendor_number } => {

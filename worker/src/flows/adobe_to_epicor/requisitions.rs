@@ -35,7 +35,7 @@ pub(crate) async fn step(context: &Context, job: &CreateRequisition, run: &JobCo
     let outcome = match &job.step {
         RequisitionStep::Confirm => confirm(&entry, job).await,
         RequisitionStep::Write(requisition) => {
-            let work = async || entry.told(requisition, &TELLING, write(&entry, job, requisition)).await;
+            let work = async || entry.told(requisition, &TELLING, Box::pin(write(&entry, job, requisition))).await;
             entry.leased(&[], work).await
         }
     };

@@ -99,10 +99,11 @@ pub(crate) async fn write(
     rules: &ShopRules,
     record: &Record,
 ) -> Result<Landed, Fault> {
+    // On the heap: the frames of all three would add up on the worker's stack.
     match record {
-        Record::Vendor(vendor) => vendors::write(context, job, run, rules, vendor).await,
-        Record::PurchaseOrder(order) => purchase_orders::write(context, job, run, rules, order).await,
-        Record::ApInvoice(invoice) => ap_invoices::write(context, job, run, rules, invoice).await,
+        Record::Vendor(vendor) => Box::pin(vendors::write(context, job, run, rules, vendor)).await,
+        Record::PurchaseOrder(order) => Box::pin(purchase_orders::write(context, job, run, rules, order)).await,
+        Record::ApInvoice(invoice) => Box::pin(ap_invoices::write(context, job, run, rules, invoice)).await,
         Record::Customer(_) | Record::Contact(_) => Ok(Landed::LeftOut),
     }
 }

@@ -38,7 +38,7 @@ const BISECT_FROM_ATTEMPT: u32 = 3;
 /// Runs one job.
 pub(super) async fn run(context: &Context, job: PushRecord, run: &JobContext) -> Result<Outcome, Fault> {
     let mut then = FollowUps::default();
-    push(context, job, run, &mut then).await?;
+    Box::pin(push(context, job, run, &mut then)).await?;
     Ok(Outcome::Done { then: then.orders, shelve: then.shelved })
 }
 
@@ -71,7 +71,7 @@ async fn push(context: &Context, job: PushRecord, run: &JobContext, then: &mut F
     }
 
     let leased: Vec<RecordKey> = mine.iter().map(|one| one.record.key()).collect();
-    let written = write_leased(context, &job, run, mine, then).await;
+    let written = Box::pin(write_leased(context, &job, run, mine, then)).await;
     // A lease that cannot be given back ends by itself; the records then wait that long, no more.
     let released = context.ledger.release(&job.flow, &leased, &holder).await;
     written?;
@@ -108,7 +108,7 @@ async fn write_leased(
     }
 
     let client = context.hubspot(&job.to).await?;
-    let (written, said) = witnessed(epicor_to_hubspot::write(&client, &batch)).await;
+    let (written, said) = witnessed(Box::pin(epicor_to_hubspot::write(&client, &batch))).await;
     let outcomes = match written {
         Ok(outcomes) => outcomes,
         // One poisonous record can make the server fail for the whole batch: take it apart rather than give all of it up.

@@ -95,7 +95,7 @@ async fn write(
             return Ok(Outcome::done());
         }
     }
-    let (landed, said) = witnessed(epicor_to_adobe::write(context, job, run, rules, record)).await;
+    let (landed, said) = witnessed(Box::pin(epicor_to_adobe::write(context, job, run, rules, record))).await;
     let told = Told::last(&said, epicor_to_adobe::telling(record));
     let mut exchanges = Exchanges::new(context, &job.flow, run);
     match landed {

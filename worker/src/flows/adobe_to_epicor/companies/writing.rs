@@ -35,7 +35,7 @@ pub(super) struct Write<'a> {
 impl Write<'_> {
     pub(super) async fn carry_out(&self) -> Result<Outcome, Fault> {
         self.context.flow(&self.job.flow)?;
-        leased(self.context, self.job, self.run, self.vendor, self.write()).await
+        leased(self.context, self.job, self.run, self.vendor, Box::pin(self.write())).await
     }
 
     async fn write(&self) -> Result<Outcome, Fault> {
@@ -49,7 +49,7 @@ impl Write<'_> {
             }
             Some(Verdict::Unchanged) | None => return Ok(Outcome::done()),
         }
-        let (agreed, said) = witnessed(self.agree()).await;
+        let (agreed, said) = witnessed(Box::pin(self.agree())).await;
         let told = Told::last(&said, &["vendors.update"]);
         let mut exchanges = Exchanges::new(context, flow, self.run);
         match agreed {
