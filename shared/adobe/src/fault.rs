@@ -131,12 +131,17 @@ pub(crate) fn wrong_shape(answer: &Answer, operation: &str, problem: &str) -> Fa
     Fault::new(kind, System::Adobe, operation, problem).with_status(answer.status()).with_code(code::WRONG_SHAPE)
 }
 
+/// How long to keep away after a 429.
+pub(crate) fn too_many_wait(answer: &Answer) -> Duration {
+    answer.retry_after().unwrap_or(TOO_MANY_WAIT).clamp(Duration::from_secs(1), LONGEST_WAIT)
+}
+
 fn judge(answer: &Answer, body: &ErrorBody) -> Verdict {
     let status = answer.status();
     match status {
         401 => return unauthorized(body),
         429 => {
-            let wait = answer.retry_after().unwrap_or(TOO_MANY_WAIT).clamp(Duration::from_secs(1), LONGEST_WAIT);
+            let wait = too_many_wait(answer);
             let message = "The shop, or a gateway before it, asks for fewer requests.";
             return Verdict { wait: Some(wait), ..verdict(FaultKind::Limited, code::TOO_MANY_REQUESTS, message) };
         }

@@ -2,8 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use mlc_model::{Fault, FaultKind, System};
-use mlc_outbound::{Answer, BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenIssuer};
+use mlc_model::FaultKind;
+use mlc_outbound::{
+    Answer, BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenFault, TokenIssuer, oauth_refusal,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -42,7 +44,7 @@ impl TokenIssuer for ImsLogin {
         format!("adobe-ims-{identity:016x}-{secret}")
     }
 
-    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>> {
         Box::pin(async move {
             let request = Request::to(Method::POST, self.token_url.as_str(), OPERATION)
                 .header("accept", "application/json")
@@ -54,7 +56,7 @@ impl TokenIssuer for ImsLogin {
                 ])
                 .timeout(Duration::from_secs(15))
                 .writes(false);
-            token_in(&door.send(&request, &Credentials::none()).await?)
+            token_in(&door.ask_for_token(&request, &Credentials::none()).await?)
         })
     }
 }
@@ -65,45 +67,46 @@ struct Issued {
     expires_in: Option<u64>,
 }
 
-#[derive(Deserialize)]
-struct Refused {
-    error: Option<String>,
-}
-
-fn token_in(answer: &Answer) -> Result<IssuedToken, Fault> {
+fn token_in(answer: &Answer) -> Result<IssuedToken, TokenFault> {
     if !answer.is_success() {
         return Err(refusal(answer));
     }
-    let issued: Issued = answer.json()?;
+    let issued: Issued = answer.token_json()?;
     match issued.access_token.filter(|token| !token.is_empty()) {
         Some(token) => Ok(IssuedToken {
             secret: SecretString::from(token),
             expires_in: issued.expires_in.filter(|secs| *secs > 0).map_or(DEFAULT_LIFETIME, Duration::from_secs),
         }),
-        None => Err(Fault::new(FaultKind::Transient, System::Adobe, OPERATION, "Adobe's answer holds no token.")
-            .with_code("answer.shape")),
+        None => Err(TokenFault::of(FaultKind::Transient, answer, &["Adobe's answer holds no token."])
+            .with_code(code::WRONG_SHAPE)),
     }
 }
 
-/// IMS' description may repeat what was sent; only its code is passed on.
-fn refusal(answer: &Answer) -> Fault {
-    if answer.status() == 429 || answer.status() >= 500 {
-        return fault::classify(OPERATION, answer);
+/// IMS' texts may repeat what was sent; only its code is passed on.
+fn refusal(answer: &Answer) -> TokenFault {
+    let status = answer.status();
+    if status == 429 {
+        let wait = fault::too_many_wait(answer);
+        return TokenFault::of(FaultKind::Limited, answer, &["Adobe's identity service asks for fewer requests."])
+            .with_code(code::TOO_MANY_REQUESTS)
+            .with_retry_after(wait);
     }
-    let error = serde_json::from_slice::<Refused>(answer.body()).ok().and_then(|refused| refused.error);
-    let known = ["invalid_client", "invalid_scope", "unauthorized_client", "unsupported_grant_type", "invalid_grant"];
-    let name = known.into_iter().find(|known| error.as_deref() == Some(known)).unwrap_or("the request is refused");
-    let fix = match name {
-        _ if matches!(answer.status(), 404 | 405) => {
-            "Check ims.token_url in the settings: no tokens are given at this address."
-        }
-        "invalid_scope" => "Check the scopes in the settings against those the Developer Console shows.",
-        "unauthorized_client" => "Allow server-to-server access for this credential in the Developer Console.",
+    if status >= 500 {
+        return TokenFault::of(
+            FaultKind::Transient,
+            answer,
+            &["Adobe's identity service is out of order for a moment."],
+        );
+    }
+    let error = oauth_refusal(answer);
+    let fix = match error {
+        _ if matches!(status, 404 | 405) => "Check ims.token_url in the settings: no tokens are given at this address.",
+        Some("invalid_scope") => "Check the scopes in the settings against those the Developer Console shows.",
+        Some("unauthorized_client") => "Allow server-to-server access for this credential in the Developer Console.",
         _ => "Check the secrets client_id and client_secret against the Developer Console.",
     };
-    Fault::new(FaultKind::Unauthorized, System::Adobe, OPERATION, format!("Adobe gives no token: {name}. {fix}"))
-        .with_status(answer.status())
-        .with_code(code::BAD_LOGIN)
+    let words = ["Adobe gives no token: ", error.unwrap_or("the request is refused"), ". ", fix];
+    TokenFault::of(FaultKind::Unauthorized, answer, &words).with_code(code::BAD_LOGIN)
 }
 
 /// Tells identities apart in a cache key without showing them: FNV-1a, the same in every process and release.
@@ -115,7 +118,13 @@ fn identity(parts: &[&str]) -> u64 {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+    use mlc_model::{Fault, System};
+
     use super::*;
+
+    fn refused(status: u16, body: &'static str) -> Fault {
+        token_in(&answer(status, body)).err().unwrap().into()
+    }
 
     fn answer(status: u16, body: &'static str) -> Answer {
         Answer::recorded(System::Adobe, OPERATION, false, status, &[], body.as_bytes())
@@ -131,14 +140,29 @@ mod tests {
     #[test]
     fn a_refused_client_holds_the_connection_and_shows_no_secret() {
         let body = r#"{"error":"invalid_client","error_description":"p8e-s3cret is wrong"}"#;
-        let fault = token_in(&answer(400, body)).err().unwrap();
+        let fault = refused(400, body);
         assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Unauthorized, Some(code::BAD_LOGIN)));
         assert!(fault.message.contains("client_secret") && !fault.message.contains("s3cret"), "{fault}");
     }
 
     #[test]
+    fn no_word_of_an_answer_is_passed_on() {
+        for (status, body) in [
+            (400, r#"{"error":"p8e-s3cret","error_description":"p8e-s3cret"}"#),
+            (429, r#"{"error":"p8e-s3cret"}"#),
+            (500, r#"{"message":"action is not available p8e-s3cret","trace":"p8e-s3cret"}"#),
+            (500, r#"{"message":"Internal Error. Details are available in Magento log file. Report ID: p8e-s3cret"}"#),
+            (503, "p8e-s3cret deadlock"),
+            (200, r#"{"access_token":{"s3cret":1}}"#),
+        ] {
+            let fault = refused(status, body);
+            assert!(!format!("{fault:?}").contains("s3cret"), "{status} {body}: {fault:?}");
+        }
+    }
+
+    #[test]
     fn a_wrong_address_is_not_called_a_wrong_secret() {
-        let fault = token_in(&answer(404, "<html>")).err().unwrap();
+        let fault = refused(404, "<html>");
         assert!(fault.message.contains("ims.token_url") && !fault.message.contains("client_secret"), "{fault}");
     }
 
@@ -157,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_tired_identity_service_is_asked_again() {
-        assert_eq!(token_in(&answer(503, "<html>")).err().unwrap().kind, FaultKind::Transient);
-        assert_eq!(token_in(&answer(200, "{}")).err().unwrap().kind, FaultKind::Transient);
+        assert_eq!(refused(503, "<html>").kind, FaultKind::Transient);
+        assert_eq!(refused(200, "{}").kind, FaultKind::Transient);
     }
 }

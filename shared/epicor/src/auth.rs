@@ -3,14 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use mlc_model::{Fault, FaultKind, System};
-use mlc_outbound::{Answer, BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenIssuer};
+use mlc_outbound::{Answer, BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenFault, TokenIssuer};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 
-use crate::{
-    Address, EpicorAuth, EpicorSecrets, OAuthGrant,
-    fault::{self, Refusal, code},
-};
+use crate::{Address, EpicorAuth, EpicorSecrets, OAuthGrant, fault::code, token_refusal};
 
 /// Header of the key that every v2 call carries besides its login.
 ///
@@ -96,7 +92,7 @@ impl TokenIssuer for TokenResource {
         format!("epicor-token-resource-{:016x}", identity(&[&self.root, self.user.expose_secret()]))
     }
 
-    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>> {
         Box::pin(async move {
             let login = Credentials::none()
                 .with_header("username", self.user.clone())
@@ -105,11 +101,11 @@ impl TokenIssuer for TokenResource {
             // No budget: the call that waits for this token already holds a place in it.
             let request =
                 Request::new(Method::POST, self.path, OPERATION).header("accept", "application/json").writes(false);
-            let answer = door.send(&request, &login).await?;
+            let answer = door.ask_for_token(&request, &login).await?;
             if answer.is_success() {
-                return token_in(&answer.text());
+                return token_in(&answer);
             }
-            Err(held(classified(&answer)))
+            Err(token_refusal::of_token_resource(&answer))
         })
     }
 }
@@ -133,7 +129,7 @@ impl TokenIssuer for OAuth2 {
         format!("epicor-oauth2-{:016x}", identity(&parts))
     }
 
-    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>> {
         Box::pin(async move {
             let mut form = vec![
                 ("client_id", self.client_id.expose_secret()),
@@ -152,56 +148,18 @@ impl TokenIssuer for OAuth2 {
                 .header("accept", "application/json")
                 .form(&form)
                 .writes(false);
-            let answer = door.send(&request, &Credentials::none()).await?;
+            let answer = door.ask_for_token(&request, &Credentials::none()).await?;
             if answer.is_success() {
-                return token_in(&answer.text());
+                return token_in(&answer);
             }
-            Err(held(oauth_refusal(&answer)))
+            Err(token_refusal::of_oauth(&answer))
         })
     }
 }
 
-fn classified(answer: &Answer) -> Fault {
-    let refusal = Refusal { status: answer.status(), retry_after: answer.retry_after(), body: answer.body() };
-    fault::classify(OPERATION, &refusal)
-}
-
-#[derive(Deserialize)]
-struct OAuthError {
-    error: String,
-}
-
-fn oauth_refusal(answer: &Answer) -> Fault {
-    let error = serde_json::from_slice::<OAuthError>(answer.body()).ok();
-    let Some(error) = error.filter(|_| (400..500).contains(&answer.status()) && answer.status() != 429) else {
-        return classified(answer);
-    };
-    // The code is one of a short list; the description is free text and may repeat what was sent.
-    let known = ["invalid_client", "invalid_grant", "invalid_scope", "unauthorized_client", "unsupported_grant_type"];
-    let name = known.into_iter().find(|known| *known == error.error).unwrap_or("invalid_request");
-    let fix = match name {
-        "invalid_scope" => "Check the scope in the settings of the connection.",
-        "unauthorized_client" | "unsupported_grant_type" => "Allow the grant for this application at the issuer.",
-        _ => "Check the secrets client_id and client_secret, and whether the application is enabled.",
-    };
-    refused(&format!("The token issuer refused the login: {name}. {fix}"))
-        .with_status(answer.status())
-        .with_code(code::BAD_LOGIN)
-}
-
-/// A refused token holds the connection: no record is to blame for it, and every job would meet the same refusal.
-fn held(fault: Fault) -> Fault {
-    match fault.kind {
-        FaultKind::Rejected | FaultKind::Defect => {
-            let code = fault.code.clone().unwrap_or_else(|| code::BAD_LOGIN.to_owned());
-            Fault { kind: FaultKind::Unauthorized, code: Some(code), ..fault }
-        }
-        _ => fault,
-    }
-}
-
 /// The token in a reply of either service: PascalCase JSON, snake_case JSON, or XML.
-fn token_in(body: &str) -> Result<IssuedToken, Fault> {
+fn token_in(answer: &Answer) -> Result<IssuedToken, TokenFault> {
+    let body = answer.text();
     let body = body.trim_start_matches('\u{FEFF}').trim();
     let (token, lifetime) = if body.starts_with('<') { of_xml(body) } else { of_json(body) };
     match token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()) {
@@ -209,7 +167,8 @@ fn token_in(body: &str) -> Result<IssuedToken, Fault> {
             secret: SecretString::from(token),
             expires_in: lifetime.filter(|secs| *secs > 0).map_or(DEFAULT_LIFETIME, Duration::from_secs),
         }),
-        None => Err(fault::transient(OPERATION, 200, code::WRONG_SHAPE, "The token issuer's answer holds no token.")),
+        None => Err(TokenFault::of(FaultKind::Transient, answer, &["The token issuer's answer holds no token."])
+            .with_code(code::WRONG_SHAPE)),
     }
 }
 
@@ -242,6 +201,11 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
     use super::*;
 
+    fn token_in(body: &'static str) -> Result<IssuedToken, Fault> {
+        let answer = Answer::recorded(System::Epicor, OPERATION, false, 200, &[], body);
+        super::token_in(&answer).map_err(Fault::from)
+    }
+
     #[test]
     fn a_token_is_read_in_all_three_spellings() {
         for (body, lifetime) in [
@@ -265,18 +229,6 @@ mod tests {
             assert_eq!(fault.kind, FaultKind::Transient);
             assert!(!fault.message.contains("secret"));
         }
-    }
-
-    #[test]
-    fn a_refused_client_holds_the_connection_and_says_what_to_do() {
-        let answer = |status, body: &'static str| {
-            Answer::recorded(System::Epicor, OPERATION, false, status, &[], body.as_bytes().to_vec())
-        };
-        let fault = held(oauth_refusal(&answer(400, r#"{"error":"invalid_client","error_description":"s3cret"}"#)));
-        assert_eq!(fault.kind, FaultKind::Unauthorized);
-        assert!(fault.message.contains("client_secret") && !fault.message.contains("s3cret"));
-        assert_eq!(held(oauth_refusal(&answer(404, ""))).kind, FaultKind::Unauthorized);
-        assert_eq!(held(oauth_refusal(&answer(503, "<html>"))).kind, FaultKind::Transient);
     }
 
     #[test]

@@ -224,7 +224,7 @@ fn unauthorized(status: u16, body: &ErrorBody) -> Judgement {
 
 /// An error body in any of the shapes seen: Epicor's JSON, its XML, OData's JSON, a web page, plain text, nothing.
 #[derive(Default)]
-struct ErrorBody {
+pub(crate) struct ErrorBody {
     message: Option<String>,
     error_type: Option<String>,
     field: Option<String>,
@@ -237,7 +237,7 @@ struct ErrorBody {
 const SEARCHED_BYTES: usize = 64 * 1024;
 
 impl ErrorBody {
-    fn read(body: &[u8]) -> Self {
+    pub(crate) fn read(body: &[u8]) -> Self {
         let raw = String::from_utf8_lossy(&body[..body.len().min(SEARCHED_BYTES)]).into_owned();
         let text = raw.trim_start_matches('\u{FEFF}').trim();
         let mut found = match text.as_bytes().first() {
@@ -289,7 +289,7 @@ impl ErrorBody {
         self.raw.as_bytes().windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted))
     }
 
-    fn is_type(&self, name: &str) -> bool {
+    pub(crate) fn is_type(&self, name: &str) -> bool {
         self.error_type.as_ref().is_some_and(|full| full.ends_with(name))
     }
 

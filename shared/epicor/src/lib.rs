@@ -22,6 +22,7 @@ mod record;
 mod row;
 mod row_key;
 pub mod settings;
+mod token_refusal;
 mod write;
 
 pub use address::{Address, AddressProblem};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mlc_model::{Fault, FaultKind, Fingerprint, System};
-use mlc_outbound::{BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenIssuer};
+use mlc_model::{FaultKind, Fingerprint};
+use mlc_outbound::{Answer, BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenFault, TokenIssuer};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -26,7 +26,7 @@ impl RefreshToken {
     ///
     /// # Errors
     /// `Unauthorized` when the refresh token or the app's secret is refused: somebody has to connect again.
-    pub(crate) async fn ask(&self, door: &Door) -> Result<TokenAnswer, Fault> {
+    pub(crate) async fn ask(&self, door: &Door) -> Result<TokenAnswer, TokenFault> {
         let request = Request::new(Method::POST, &self.path, OPERATION)
             .form(&[
                 ("grant_type", "refresh_token"),
@@ -35,24 +35,24 @@ impl RefreshToken {
                 ("client_secret", self.client_secret.expose_secret()),
             ])
             .writes(false);
-        let answer = door.send(&request, &Credentials::none()).await?;
+        let answer = door.ask_for_token(&request, &Credentials::none()).await?;
         if answer.is_success() {
-            return answer.json();
+            return answer.token_json();
         }
-        Err(refused(answer.status(), answer.retry_after(), answer.body()))
+        Err(refused(&answer))
     }
 }
 
 /// What a refusal of the token endpoint means. Its text may quote the token, so it is never passed on.
-fn refused(status: u16, hint: Option<Duration>, body: &[u8]) -> Fault {
-    let body = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default();
-    let fault = |kind, message: &str| Fault::new(kind, System::Hubspot, OPERATION, message).with_status(status);
-    let mut fault = match status {
+fn refused(answer: &Answer) -> TokenFault {
+    let body = serde_json::from_slice::<ErrorBody>(answer.body()).unwrap_or_default();
+    let fault = |kind, words: &'static str| TokenFault::of(kind, answer, &[words]);
+    match answer.status() {
         429 => fault(FaultKind::Limited, "HubSpot's token endpoint asks for a pause")
-            .with_retry_after(LimitPolicy::Unknown.wait(hint, None, 0.0)),
+            .with_retry_after(LimitPolicy::Unknown.wait(answer.retry_after(), None, 0.0)),
         408 | 500..=599 => fault(FaultKind::Transient, "HubSpot's token endpoint is out of order for a moment"),
         477 => fault(FaultKind::Limited, "HubSpot is moving this account to another data centre")
-            .with_retry_after(crate::limits::moving_wait(hint)),
+            .with_retry_after(crate::limits::moving_wait(answer.retry_after())),
         404 | 405 => fault(FaultKind::Unauthorized, "HubSpot has no token endpoint here: check `base_url` and `api_version`"),
         _ if body.status.as_deref() == Some("BAD_REFRESH_TOKEN") || mentions_refresh_token(&body) => fault(
             FaultKind::Unauthorized,
@@ -64,9 +64,7 @@ fn refused(status: u16, hint: Option<Duration>, body: &[u8]) -> Fault {
             "HubSpot refuses the OAuth app: check `client_id`, `client_secret` and `refresh_token`",
         )
         .with_code("TOKEN_REFUSED"),
-    };
-    fault.correlation_id = body.correlation_id;
-    fault
+    }
 }
 
 /// Older wordings have no status of their own.
@@ -84,7 +82,7 @@ impl TokenIssuer for RefreshToken {
         }
     }
 
-    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>> {
         Box::pin(async move {
             let answer = self.ask(door).await?;
             Ok(IssuedToken {
@@ -97,24 +95,29 @@ impl TokenIssuer for RefreshToken {
 
 #[cfg(test)]
 mod tests {
+    use mlc_model::{Fault, System};
+
     use super::*;
+
+    fn refused(status: u16, headers: &[(&str, &str)], body: &'static str) -> Fault {
+        super::refused(&Answer::recorded(System::Hubspot, OPERATION, false, status, headers, body)).into()
+    }
 
     #[test]
     fn a_revoked_refresh_token_asks_a_person_to_connect_again() {
-        let body = br#"{"error":"invalid_grant","error_description":"refresh token is invalid, expired or revoked",
+        let body = r#"{"error":"invalid_grant","error_description":"refresh token is invalid, expired or revoked",
             "status":"BAD_REFRESH_TOKEN","message":"refresh token is invalid, expired or revoked"}"#;
-        let fault = refused(400, None, body);
+        let fault = refused(400, &[], body);
         assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Unauthorized, Some("BAD_REFRESH_TOKEN")));
-        let older = refused(400, None, br#"{"message":"missing or invalid refresh token"}"#);
+        let older = refused(400, &[], r#"{"message":"missing or invalid refresh token"}"#);
         assert_eq!(older.code.as_deref(), Some("BAD_REFRESH_TOKEN"));
     }
 
     #[test]
     fn the_token_endpoints_own_limit_and_bad_moments_are_no_refusal() {
-        let limited =
-            refused(429, Some(Duration::from_secs(20)), br#"{"message":"You have reached your rate limit."}"#);
+        let limited = refused(429, &[("retry-after", "20")], r#"{"message":"You have reached your rate limit."}"#);
         assert_eq!((limited.kind, limited.retry_after_ms), (FaultKind::Limited, Some(20_000)));
-        assert_eq!(refused(502, None, b"<html>").kind, FaultKind::Transient);
-        assert_eq!(refused(401, None, b"{}").kind, FaultKind::Unauthorized);
+        assert_eq!(refused(502, &[], "<html>").kind, FaultKind::Transient);
+        assert_eq!(refused(401, &[], "{}").kind, FaultKind::Unauthorized);
     }
 }

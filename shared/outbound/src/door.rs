@@ -15,7 +15,7 @@ use tracing::Instrument;
 use url::Url;
 
 use crate::{
-    Answer, BudgetConfig, BudgetLeft, Credentials, Request,
+    Answer, BudgetConfig, BudgetLeft, Credentials, Request, TokenFault,
     hosts::AllowedHosts,
     keys::Keys,
     redact::{hide, redact},
@@ -179,6 +179,14 @@ impl Door {
             tokens.refused_again(issuer.as_ref()).await;
         }
         Ok(answer)
+    }
+
+    /// Sends what an issuer asks a token with, as [`Door::send`] does.
+    ///
+    /// # Errors
+    /// Those of [`Door::send`].
+    pub async fn ask_for_token(&self, request: &Request, login: &Credentials) -> Result<Answer, TokenFault> {
+        self.send(request, login).await.map_err(TokenFault::unanswered)
     }
 
     /// The connection this door belongs to.

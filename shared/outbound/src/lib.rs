@@ -13,6 +13,7 @@ mod sign;
 mod skew;
 mod spend;
 mod token;
+mod token_fault;
 mod transport;
 mod witness;
 
@@ -27,5 +28,6 @@ pub use request::Request;
 pub use reqwest::Method;
 pub use sign::RequestSigner;
 pub use token::{Credentials, IssuedToken, TOKEN_PAUSE, TokenIssuer};
+pub use token_fault::{TOKEN_UNAVAILABLE, TokenFault, oauth_refusal};
 pub use url::Url;
 pub use witness::{Said, witnessed};

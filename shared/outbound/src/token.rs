@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Door, RequestSigner,
+    Door, RequestSigner, TokenFault,
     keys::Keys,
     spend::{random_mark, redis_fault},
 };
@@ -123,9 +123,9 @@ pub trait TokenIssuer: Send + Sync {
     /// visible ASCII without braces.
     fn cache_key(&self) -> String;
 
-    /// Asks for a new token, with [`Credentials::none`] or a login. A fault is passed on as it is (`Unauthorized` says that the
+    /// Asks for a new token by [`Door::ask_for_token`], with [`Credentials::none`] or a login. A fault is passed on as it is (`Unauthorized` says that the
     /// customer must connect again) and remembered for five seconds for all workers: a passing one is `Limited` for those who come then.
-    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>>;
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>>;
 }
 
 /// A token with its two instants.
@@ -302,9 +302,10 @@ impl Tokens {
     /// Asks the issuer and writes down what came.
     async fn renew(&self, door: &Door, issuer: &dyn TokenIssuer, cache_key: &str) -> Result<SecretString, Fault> {
         let asked = tokio::time::timeout(RENEWAL_TIMEOUT, issuer.issue(door)).await.unwrap_or_else(|_| {
-            Err(door.fault(FaultKind::Transient, "token.issue", "no token came in time").with_code("token.timeout"))
+            Err(TokenFault::new(FaultKind::Transient, door.system(), &["no token came in time"])
+                .with_code("token.timeout"))
         });
-        match asked {
+        match asked.map_err(Fault::from) {
             Ok(issued) => {
                 let held = Held::new(issued, self.clock.now());
                 self.write(cache_key, &held).await;

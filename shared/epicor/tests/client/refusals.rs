@@ -1,6 +1,6 @@
 //! Faults on order: what they become.
 
-use mlc_epicor::{Entity, Page, PageAsk, fault::code, page_query, vendor};
+use mlc_epicor::{Address, Entity, EpicorAuth, EpicorConfig, Page, PageAsk, fault::code, page_query, vendor};
 use mlc_model::{CompanyCode, Fault, FaultKind};
 use mlc_simulators::epicor::{Fault as SimFault, FaultKind as Sim, SeedCompany};
 
@@ -101,6 +101,49 @@ async fn a_company_with_broken_rows_is_read_to_the_end() {
                 break;
             }
             last = page.last_key;
+        }
+    }
+}
+
+/// A server that is not well and repeats the headers it was sent, as Epicor does elsewhere.
+async fn echo(status: &'static str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/Live/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut sent = vec![0; 8192];
+                let length = stream.read(&mut sent).await.unwrap();
+                let sent = String::from_utf8_lossy(&sent[..length]).replace(['\r', '\n', '"'], " ");
+                let body = format!(
+                    r#"{{"ErrorMessage":"Could not validate {sent}","ErrorType":"System.Exception","CorrelationId":"{sent}"}}"#
+                );
+                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            });
+        }
+    });
+    base
+}
+
+#[tokio::test]
+async fn a_token_service_that_repeats_the_password_puts_it_into_no_fault_and_no_pause() {
+    let site = Site::open().await;
+    let secrets = site.secrets();
+    let password = site.sim.config().password.clone();
+    for (status, kinds) in [
+        ("500 Internal Server Error", [FaultKind::Transient, FaultKind::Limited]),
+        ("401 Unauthorized", [FaultKind::Unauthorized, FaultKind::Unauthorized]),
+    ] {
+        let address = Address::parse(&echo(status).await, CompanyCode::parse("EPIC06").unwrap()).unwrap();
+        let config = EpicorConfig { auth: EpicorAuth::TokenResource, ..EpicorConfig::new(address) };
+        let client = site.client_with(config, secrets.clone()).await;
+        for kind in kinds {
+            let fault = client.newest(Entity::Vendors).await.unwrap_err();
+            assert_eq!(fault.kind, kind, "{fault}");
+            let told = format!("{fault:?}");
+            assert!(!told.contains(&password) && !told.contains("validate"), "{told}");
         }
     }
 }

@@ -13,8 +13,8 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::{any, post},
 };
-use mlc_model::{Fault, FaultKind};
-use mlc_outbound::{BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenIssuer};
+use mlc_model::FaultKind;
+use mlc_outbound::{BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenFault, TokenIssuer};
 
 use crate::support::{PrivateRedis, config, door, serve};
 
@@ -76,16 +76,16 @@ impl TokenIssuer for Login {
         "login".to_owned()
     }
 
-    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>> {
         Box::pin(async move {
             let url = door.base_url().join("/token").unwrap();
             let request = Request::to(Method::POST, url, "token.issue").form(&[("grant", "x")]).writes(false);
-            let answer = door.send(&request, &Credentials::none()).await?;
+            let answer = door.ask_for_token(&request, &Credentials::none()).await?;
             if answer.status() == 503 {
-                return Err(door.fault(FaultKind::Transient, "token.issue", "out of order"));
+                return Err(TokenFault::of(FaultKind::Transient, &answer, &["out of order"]));
             }
             if !answer.is_success() {
-                return Err(door.fault(FaultKind::Unauthorized, "token.issue", "connect again"));
+                return Err(TokenFault::of(FaultKind::Unauthorized, &answer, &["connect again"]));
             }
             Ok(IssuedToken { secret: answer.text().into_owned().into(), expires_in: self.life })
         })

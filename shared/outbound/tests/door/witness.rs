@@ -1,8 +1,7 @@
 //! What a witness is told, and what never.
 
 use axum::{Router, http::HeaderMap, routing::any};
-use mlc_model::Fault;
-use mlc_outbound::{BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenIssuer, witnessed};
+use mlc_outbound::{BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenFault, TokenIssuer, witnessed};
 
 use crate::support::{PrivateRedis, config, door, serve};
 
@@ -15,10 +14,10 @@ impl TokenIssuer for Seller {
         "seller".to_owned()
     }
 
-    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, Fault>> {
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>> {
         Box::pin(async move {
             let form = Request::new(Method::POST, "/token", "token.issue").form(&[("client_secret", "s3cret-of-ours")]);
-            door.send(&form, &Credentials::default()).await?;
+            door.ask_for_token(&form, &Credentials::default()).await?;
             Ok(IssuedToken {
                 secret: "token-secret-1".to_owned().into(),
                 expires_in: std::time::Duration::from_secs(600),

@@ -1,0 +1,130 @@
+//! What it means when there is no token, told without a word of the answer: Epicor repeats what it was sent, and here that is a password.
+
+use mlc_model::{Fault, FaultKind};
+use mlc_outbound::{Answer, TokenFault, oauth_refusal};
+
+use crate::fault::{self, Refusal, code};
+
+const OPERATION: &str = "token.issue";
+
+/// A refusal of `TokenResource.svc`.
+pub(crate) fn of_token_resource(answer: &Answer) -> TokenFault {
+    let refused = |words| TokenFault::of(FaultKind::Unauthorized, answer, &[words]);
+    if let Some(fault) = passing(answer) {
+        return fault;
+    }
+    match (answer.status(), classified(answer).code.as_deref()) {
+        (404 | 405, _) => refused(
+            "Epicor gives no tokens at this address. Check base_url in the settings of the connection.",
+        )
+        .with_code(code::NOT_FOUND),
+        (_, Some(code::BAD_API_KEY)) => refused(
+            "Epicor refused the API key: it is missing, wrong, expired, or of another environment or company.",
+        )
+        .with_code(code::BAD_API_KEY),
+        (_, Some(code::ACCESS_DENIED)) => refused(
+            "Epicor's user or API key has no right to a token. Grant it in the access scope of the key or in the user's security groups.",
+        )
+        .with_code(code::ACCESS_DENIED),
+        _ => refused("Epicor refused the login: user name or password is wrong, locked or expired.")
+            .with_code(code::BAD_LOGIN),
+    }
+}
+
+/// A refusal of an OAuth2 issuer.
+pub(crate) fn of_oauth(answer: &Answer) -> TokenFault {
+    if let Some(fault) = passing(answer) {
+        return fault;
+    }
+    let name = oauth_refusal(answer);
+    let fix = match name {
+        _ if matches!(answer.status(), 404 | 405) => {
+            "Check token_url in the settings of the connection: no tokens are given at this address."
+        }
+        Some("invalid_scope") => "Check the scope in the settings of the connection.",
+        Some("unauthorized_client" | "unsupported_grant_type") => "Allow the grant for this application at the issuer.",
+        _ => "Check the secrets client_id and client_secret, and whether the application is enabled.",
+    };
+    let words = ["The token issuer refused the login: ", name.unwrap_or("it gives no reason"), ". ", fix];
+    TokenFault::of(FaultKind::Unauthorized, answer, &words).with_code(code::BAD_LOGIN)
+}
+
+/// What says nothing about the login.
+fn passing(answer: &Answer) -> Option<TokenFault> {
+    let told = |kind, words| TokenFault::of(kind, answer, &[words]);
+    let judged = classified(answer);
+    let fault = match (answer.status(), judged.code.as_deref()) {
+        (_, Some(code::NO_LICENSE)) => {
+            told(FaultKind::Limited, "Epicor has no free licence for a token at the moment.")
+                .with_code(code::NO_LICENSE)
+        }
+        (_, Some(code::CONVERSIONS_PENDING)) => {
+            told(FaultKind::Transient, "Epicor is being upgraded: conversions are pending.")
+                .with_code(code::CONVERSIONS_PENDING)
+        }
+        (429, _) => told(FaultKind::Limited, "The token issuer, or a gateway before it, asks for fewer requests.")
+            .with_code(code::TOO_MANY_REQUESTS),
+        (408 | 500..=599, _) => told(FaultKind::Transient, "The token issuer is out of order for a moment."),
+        _ => return None,
+    };
+    Some(match judged.retry_after() {
+        Some(wait) => fault.with_retry_after(wait),
+        None => fault,
+    })
+}
+
+/// How the same answer would be taken from any other service; only its code and its wait are used.
+fn classified(answer: &Answer) -> Fault {
+    let refusal = Refusal { status: answer.status(), retry_after: answer.retry_after(), body: answer.body() };
+    fault::classify(OPERATION, &refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use mlc_model::System;
+
+    use super::*;
+
+    fn answer(status: u16, body: &'static str) -> Answer {
+        Answer::recorded(System::Epicor, OPERATION, false, status, &[], body)
+    }
+
+    fn of_both(status: u16, body: &'static str) -> [Fault; 2] {
+        [of_token_resource(&answer(status, body)).into(), of_oauth(&answer(status, body)).into()]
+    }
+
+    #[test]
+    fn a_refused_client_holds_the_connection_and_says_what_to_do() {
+        let refused = answer(400, r#"{"error":"invalid_client","error_description":"s3cret"}"#);
+        let fault = Fault::from(of_oauth(&refused));
+        assert_eq!(fault.kind, FaultKind::Unauthorized);
+        assert!(fault.message.contains("invalid_client. Check the secrets client_id and client_secret"), "{fault}");
+        for fault in of_both(404, "") {
+            assert_eq!(fault.kind, FaultKind::Unauthorized);
+            assert!(fault.message.contains("in the settings") && !fault.message.contains("client_secret"), "{fault}");
+        }
+        for fault in of_both(503, "<html>") {
+            assert_eq!(fault.kind, FaultKind::Transient);
+        }
+    }
+
+    #[test]
+    fn no_word_of_an_answer_is_passed_on() {
+        for (status, body) in [
+            (400, r#"{"error":"s3cret","error_description":"s3cret"}"#),
+            (
+                400,
+                r#"{"ErrorMessage":"s3cret","ErrorType":"Ice.s3cret","CorrelationId":"s3cret","ErrorDetails":[{"Field":"s3cret"}]}"#,
+            ),
+            (400, r#"{"ErrorMessage":"Could not find a property named 's3cret' on type","ErrorType":"x"}"#),
+            (401, r#"{"ErrorMessage":"Access denied (s3cret).","ErrorType":"System.UnauthorizedAccessException"}"#),
+            (401, r#"{"ErrorMessage":"Invalid API Key s3cret.","ErrorType":"System.UnauthorizedAccessException"}"#),
+            (500, r#"{"ErrorMessage":"Could not validate password: s3cret","ErrorType":"s3cret"}"#),
+            (502, r#"{"error":{"message":"client_secret=s3cret"}}"#),
+        ] {
+            for fault in of_both(status, body) {
+                assert!(!format!("{fault:?}").contains("s3cret"), "{status} {body}: {fault:?}");
+            }
+        }
+    }
+}

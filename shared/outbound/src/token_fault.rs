@@ -1,0 +1,127 @@
+//! Why there is no token, and what of it may be told.
+
+use std::time::Duration;
+
+use mlc_model::{Fault, FaultKind, System};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::Answer;
+
+const OPERATION: &str = "token.issue";
+
+/// Code of faults that say: the token endpoint did not do its work, which says nothing about the login.
+pub const TOKEN_UNAVAILABLE: &str = "token.unavailable";
+
+/// Codes with which an issuer refuses a login, so that a person has to do something. `temporarily_unavailable`, `server_error` and
+/// `slow_down` pass by themselves and are none.
+///
+/// Source: RFC 6749, sections 4.1.2.1 and 5.2; the last three: Microsoft identity platform, "Error codes for token endpoint errors".
+const REFUSALS: [&str; 10] = [
+    "invalid_client",
+    "invalid_grant",
+    "invalid_scope",
+    "invalid_request",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "access_denied",
+    "invalid_resource",
+    "consent_required",
+    "interaction_required",
+];
+
+/// A [`Fault`] of an issuer, in words of ours only. Endpoints repeat in their answers what they were sent, and what they were sent are
+/// passwords; the fault is stored, shown and told to every job that waits. So there is no way to put another's text into one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFault(Fault);
+
+impl TokenFault {
+    /// A fault without an answer; the words are set one after the other.
+    pub fn new(kind: FaultKind, system: System, words: &[&'static str]) -> Self {
+        Self(Fault::new(kind, system, OPERATION, words.concat())).with_code_of(kind)
+    }
+
+    /// What an answer means, with its status.
+    pub fn of(kind: FaultKind, answer: &Answer, words: &[&'static str]) -> Self {
+        let fault = Self::new(kind, answer.system, words);
+        Self(fault.0.with_status(answer.status))
+    }
+
+    /// What the door says when no answer came: it takes the words from its own rooms, not from a body.
+    pub(crate) fn unanswered(fault: Fault) -> Self {
+        Self(fault)
+    }
+
+    /// Adds a code, one of ours or a documented one.
+    #[must_use]
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self(self.0.with_code(code))
+    }
+
+    /// Adds the wait the endpoint asked for.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        Self(self.0.with_retry_after(wait))
+    }
+
+    fn with_code_of(self, kind: FaultKind) -> Self {
+        if kind == FaultKind::Transient { self.with_code(TOKEN_UNAVAILABLE) } else { self }
+    }
+}
+
+impl From<TokenFault> for Fault {
+    fn from(fault: TokenFault) -> Self {
+        fault.0
+    }
+}
+
+impl Answer {
+    /// As [`Answer::json`], for an issuer.
+    ///
+    /// # Errors
+    /// The same ones; they name the place in the answer, not what stands there.
+    pub fn token_json<T: DeserializeOwned>(&self) -> Result<T, TokenFault> {
+        self.json().map_err(TokenFault)
+    }
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+}
+
+/// The code with which an OAuth issuer refuses a login, if the answer is such a refusal; `None` for pages of proxies, passing troubles
+/// and codes that nobody documents.
+pub fn oauth_refusal(answer: &Answer) -> Option<&'static str> {
+    if !(400..500).contains(&answer.status) || answer.status == 429 {
+        return None;
+    }
+    let refused: Refused = serde_json::from_slice(&answer.body).ok()?;
+    REFUSALS.into_iter().find(|code| *code == refused.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &'static str) -> Option<&'static str> {
+        oauth_refusal(&Answer::recorded(System::Adobe, OPERATION, false, status, &[], body))
+    }
+
+    #[test]
+    fn only_the_documented_refusals_of_a_login_are_one() {
+        assert_eq!(refusal(400, r#"{"error":"invalid_client","error_description":"x"}"#), Some("invalid_client"));
+        assert_eq!(refusal(403, r#"{"error":"access_denied"}"#), Some("access_denied"));
+        for (status, body) in [
+            (400, r#"{"error":"temporarily_unavailable"}"#),
+            (400, r#"{"error":"server_error"}"#),
+            (400, r#"{"error":"slow_down"}"#),
+            (400, r#"{"error":"s3cret"}"#),
+            (400, r#"{"error":{"message":"invalid_client"}}"#),
+            (403, "<html>invalid_client</html>"),
+            (429, r#"{"error":"invalid_client"}"#),
+            (503, r#"{"error":"invalid_client"}"#),
+        ] {
+            assert_eq!(refusal(status, body), None, "{status} {body}");
+        }
+    }
+}
