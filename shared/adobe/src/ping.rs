@@ -1,7 +1,6 @@
 //! The connection test: what works, what does not, and what a person can do about it.
 
 use mlc_model::{Fault, PingReport};
-use mlc_outbound::TOKEN_PAUSE;
 
 use crate::{AdobeClient, AdobeEdition, Capabilities, capabilities::Probe, fault::code};
 
@@ -223,12 +222,12 @@ fn fix_of(fault: &Fault) -> String {
         Some(code::BAD_LOGIN) => {
             "Do what the reason says. Enter the credentials again where they are wrong, from the shop's integration or the Developer Console."
         }
+        _ if fault.operation == "token.issue" => {
+            "Check ims.token_url, the network and the state of Adobe's identity service; try again after some seconds."
+        }
         Some(code::CLOCK) => "Let this machine take its time from a time server (NTP).",
         Some(code::NO_STORE | code::NO_ROUTE | code::WEB_PAGE | "answer.redirect") => {
             "Check base_url and store in the settings; base_url has no /rest at its end."
-        }
-        Some(TOKEN_PAUSE) => {
-            "Check ims.token_url, the network and the state of Adobe's identity service; try again after some seconds."
         }
         Some("net.connect" | "net.timeout" | "net.broken") => "Check the address, the network and the firewall.",
         _ => "See the reason; where it is an internal error of the shop, its log tells more.",

@@ -9,6 +9,9 @@ use crate::{ChangeChoice, Entity, EpicorAuth, EpicorClient, Page, PageAsk, fault
 /// server's time.
 const SKEW_WORTH_A_WARNING_SECS: i64 = 60;
 
+/// The operation of faults about getting a token.
+const TOKEN_OPERATION: &str = "token.issue";
+
 impl EpicorClient {
     /// Tests the connection for these entities: server, login, API key, company, the right to read each entity, how its
     /// changes are found, clock, page size. Reads only; never fails, says what is bad. Stops early where every further
@@ -95,11 +98,7 @@ impl EpicorClient {
                 &fault.message,
                 "Free a licence or buy WebService licences, and set `license = \"web_service\"` for the connection.",
             ),
-            (FaultKind::Limited, Some(TOKEN_PAUSE)) => report.bad(
-                "login",
-                &fault.message,
-                "Check `token_url`, the network and the state of the identity provider; try again after some seconds.",
-            ),
+            (FaultKind::Limited, Some(TOKEN_PAUSE)) => report_no_token(report, fault),
             (FaultKind::Limited, _) => {
                 report.bad("server", &fault.message, "Try again a little later; other calls use the budget now.");
             }
@@ -111,6 +110,8 @@ impl EpicorClient {
             (FaultKind::Transient, Some(code::CONVERSIONS_PENDING)) => {
                 report.bad("server", &fault.message, "Wait until the upgrade of Epicor is finished.");
             }
+            // It answers, but not with a token: nothing is known about what comes after the login.
+            _ if fault.operation == TOKEN_OPERATION => report_no_token(report, fault),
             (FaultKind::Defect, _) => report.bad("server", &fault.message, "Correct `base_url` in the settings of the connection."),
             _ if fault.code.as_deref() == Some("answer.redirect") => report.bad(
                 "server",
@@ -287,4 +288,12 @@ fn report_unreadable(report: &mut PingReport, entity: Entity, fault: &Fault) {
         _ => "See the reason; where it is an internal error of Epicor, its event log tells more.".to_owned(),
     };
     report.bad(what, fault.to_string(), fix);
+}
+
+fn report_no_token(report: &mut PingReport, fault: &Fault) {
+    report.bad(
+        "login",
+        &fault.message,
+        "Check `token_url` or `base_url`, the network and the state of the token service; try again after some seconds.",
+    );
 }

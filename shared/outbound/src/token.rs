@@ -20,6 +20,7 @@ use crate::{
     Door, RequestSigner, TokenFault,
     keys::Keys,
     spend::{random_mark, redis_fault},
+    token_fault::for_who_comes_later,
 };
 
 static UNLOCK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/unlock.lua")));
@@ -32,9 +33,6 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(18);
 
 /// A failed renewal is not tried again for this long, by nobody.
 pub(crate) const FAILURE_REMEMBERED: Duration = Duration::from_secs(5);
-
-/// Code of faults that say: a renewal failed a moment ago, the next comes in seconds.
-pub const TOKEN_PAUSE: &str = "token.pause";
 
 /// How often those who wait for another's renewal look for its result.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -123,8 +121,9 @@ pub trait TokenIssuer: Send + Sync {
     /// visible ASCII without braces.
     fn cache_key(&self) -> String;
 
-    /// Asks for a new token by [`Door::ask_for_token`], with [`Credentials::none`] or a login. A fault is passed on as it is (`Unauthorized` says that the
-    /// customer must connect again) and remembered for five seconds for all workers: a passing one is `Limited` for those who come then.
+    /// Asks for a new token by [`Door::ask_for_token`], with [`Credentials::none`] or a login. `Unauthorized` says that a person must do
+    /// something and is told to all who come within five seconds. Any other fault is a bad moment of the endpoint: `Transient` (or
+    /// `Limited`) for who asked, and a pause ([`crate::TOKEN_PAUSE`]) for those who come while it is remembered.
     fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>>;
 }
 
@@ -305,7 +304,7 @@ impl Tokens {
             Err(TokenFault::new(FaultKind::Transient, door.system(), &["no token came in time"])
                 .with_code("token.timeout"))
         });
-        match asked.map_err(Fault::from) {
+        match asked.map_err(TokenFault::for_who_asked) {
             Ok(issued) => {
                 let held = Held::new(issued, self.clock.now());
                 self.write(cache_key, &held).await;
@@ -366,8 +365,7 @@ impl Tokens {
         }
     }
 
-    /// What was remembered, as those are told who did not ask themselves: a passing fault is a pause for them. As a fault it would
-    /// cost every job an attempt each time it comes back, and all of a lane's jobs would die of one bad minute of the endpoint.
+    /// What was remembered, as those are told who did not ask themselves.
     async fn recent_failure(&self, cache_key: &str) -> Result<Option<Fault>, Fault> {
         let key = self.keys.token_failure(cache_key);
         let mut connection = self.redis.manager.clone();
@@ -378,7 +376,9 @@ impl Tokens {
             .await
             .map_err(|error| redis_fault("token.read", &error))?;
         let left = u64::try_from(left_ms).map_or(LOOK_AGAIN, Duration::from_millis);
-        Ok(stored.and_then(|stored| serde_json::from_str(&stored).ok()).map(|fault| paused(fault, left)))
+        Ok(stored
+            .and_then(|stored| serde_json::from_str(&stored).ok())
+            .map(|fault| for_who_comes_later(fault, left.max(LOOK_AGAIN))))
     }
 
     async fn remember_failure(&self, cache_key: &str, fault: &Fault) {
@@ -410,17 +410,6 @@ impl Tokens {
             .map_err(|error| redis_fault("token.lock", &error))?;
         Ok(set.map(|_| RenewalLock { key, mark, redis: self.redis.clone() }))
     }
-}
-
-/// A renewal that failed for a while, for those who wait for the next one.
-fn paused(fault: Fault, left: Duration) -> Fault {
-    if !matches!(fault.kind, FaultKind::Transient | FaultKind::Uncertain) {
-        return fault;
-    }
-    let message = format!("no token for the moment: {}", fault.message);
-    Fault::new(FaultKind::Limited, fault.system, &*fault.operation, message)
-        .with_code(TOKEN_PAUSE)
-        .with_retry_after(left.max(LOOK_AGAIN))
 }
 
 /// The right to renew, given back when dropped, also by a task that is cancelled.

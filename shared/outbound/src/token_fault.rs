@@ -9,6 +9,9 @@ use crate::Answer;
 
 const OPERATION: &str = "token.issue";
 
+/// Code of faults that say: a renewal failed a moment ago, the next comes in seconds.
+pub const TOKEN_PAUSE: &str = "token.pause";
+
 /// Code of faults that say: the token endpoint did not do its work, which says nothing about the login.
 pub const TOKEN_UNAVAILABLE: &str = "token.unavailable";
 
@@ -63,6 +66,17 @@ impl TokenFault {
         Self(self.0.with_retry_after(wait))
     }
 
+    /// What the job is told that asked. An answer that cannot be used (a redirect to a page of maintenance, one without end, another
+    /// shape) says nothing about the job's record, and no write of the job was sent: it may be tried again, and the words stay for those
+    /// who have to mend a setting.
+    pub(crate) fn for_who_asked(self) -> Fault {
+        let kind = match self.0.kind {
+            FaultKind::Rejected | FaultKind::Defect | FaultKind::Uncertain => FaultKind::Transient,
+            kind @ (FaultKind::Transient | FaultKind::Limited | FaultKind::Unauthorized) => kind,
+        };
+        Fault { kind, ..self.0 }
+    }
+
     fn with_code_of(self, kind: FaultKind) -> Self {
         if kind == FaultKind::Transient { self.with_code(TOKEN_UNAVAILABLE) } else { self }
     }
@@ -82,6 +96,16 @@ impl Answer {
     pub fn token_json<T: DeserializeOwned>(&self) -> Result<T, TokenFault> {
         self.json().map_err(TokenFault)
     }
+}
+
+/// What those are told who come while a failed renewal is remembered, for `left` more: a passing fault is a pause for them. As a fault it
+/// would cost every job an attempt each time it comes back, and all of a lane's jobs would die of one bad minute of the endpoint.
+pub(crate) fn for_who_comes_later(fault: Fault, left: Duration) -> Fault {
+    if fault.kind != FaultKind::Transient {
+        return fault;
+    }
+    let message = format!("no token for the moment: {}", fault.message);
+    Fault::new(FaultKind::Limited, fault.system, fault.operation, message).with_code(TOKEN_PAUSE).with_retry_after(left)
 }
 
 #[derive(Deserialize)]

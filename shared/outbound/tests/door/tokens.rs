@@ -14,7 +14,9 @@ use axum::{
     routing::{any, post},
 };
 use mlc_model::FaultKind;
-use mlc_outbound::{BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenFault, TokenIssuer};
+use mlc_outbound::{
+    BoxFuture, Credentials, Door, DoorConfig, IssuedToken, Method, Request, TOKEN_PAUSE, TokenFault, TokenIssuer,
+};
 
 use crate::support::{PrivateRedis, config, door, serve};
 
@@ -195,6 +197,62 @@ async fn a_tired_token_endpoint_costs_one_request_its_try_and_has_the_others_wai
     assert_eq!(bank.issued(), 1);
     assert_eq!(kinds.iter().filter(|kind| **kind == FaultKind::Transient).count(), 1, "{kinds:?}");
     assert_eq!(kinds.iter().filter(|kind| **kind == FaultKind::Limited).count(), 39, "{kinds:?}");
+}
+
+/// An issuer that reads JSON, at a path of its own.
+struct Reader {
+    path: &'static str,
+}
+
+#[derive(serde::Deserialize)]
+struct Issued {
+    token: String,
+}
+
+impl TokenIssuer for Reader {
+    fn cache_key(&self) -> String {
+        format!("reader-{}", self.path)
+    }
+
+    fn issue<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, Result<IssuedToken, TokenFault>> {
+        Box::pin(async move {
+            let request = Request::new(Method::POST, self.path, "token.issue").writes(false);
+            let issued: Issued = door.ask_for_token(&request, &Credentials::none()).await?.token_json()?;
+            Ok(IssuedToken { secret: issued.token.into(), expires_in: HOUR })
+        })
+    }
+}
+
+/// A page of maintenance, an answer without end, an answer of another shape.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_the_token_endpoint_that_cannot_be_used_condemns_no_request() {
+    let redis = PrivateRedis::start().await;
+    let router = Router::new()
+        .route("/moved", post(|| async { (StatusCode::FOUND, [("location", "https://status.example/maintenance")]) }))
+        .route("/endless", post(|| async { "x".repeat(2_000) }))
+        .route("/other", post(|| async { r#"{"token":{"is":"an object"}}"# }));
+    let base = serve(router).await;
+    for (path, code, words) in [
+        ("/moved", "answer.redirect", "redirects to host status.example"),
+        ("/endless", "answer.too_big", "longer than 1000 bytes"),
+        ("/other", "answer.shape", "documented shape"),
+    ] {
+        let mut tasks = Vec::new();
+        for _ in 0..8 {
+            let door = door(&redis, DoorConfig { max_body_bytes: 1_000, ..config(&base) }).await;
+            let credentials = Credentials::none().with_token(Arc::new(Reader { path }));
+            tasks.push(tokio::spawn(async move { door.send(&write(), &credentials).await.unwrap_err() }));
+        }
+        let mut told = Vec::new();
+        for task in tasks {
+            let fault = task.await.unwrap();
+            assert!(fault.message.contains(words), "{path}: {fault}");
+            told.push((fault.kind, fault.code.unwrap()));
+        }
+        let asked = told.iter().filter(|told| **told == (FaultKind::Transient, code.to_owned())).count();
+        let paused = told.iter().filter(|told| **told == (FaultKind::Limited, TOKEN_PAUSE.to_owned())).count();
+        assert_eq!((asked, paused), (1, 7), "{path}: {told:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
