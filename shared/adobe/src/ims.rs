@@ -91,14 +91,15 @@ fn refusal(answer: &Answer) -> TokenFault {
             .with_code(code::TOO_MANY_REQUESTS)
             .with_retry_after(wait);
     }
-    if status >= 500 {
+    let error = oauth_refusal(answer);
+    // Anything else is a page of a proxy or a bad moment, which no person mends by entering secrets.
+    if error.is_none() && !matches!(status, 401 | 404 | 405) {
         return TokenFault::of(
             FaultKind::Transient,
             answer,
-            &["Adobe's identity service is out of order for a moment."],
+            &["Adobe's identity service gives no token for a moment."],
         );
     }
-    let error = oauth_refusal(answer);
     let fix = match error {
         _ if matches!(status, 404 | 405) => "Check ims.token_url in the settings: no tokens are given at this address.",
         Some("invalid_scope") => "Check the scopes in the settings against those the Developer Console shows.",
@@ -143,6 +144,34 @@ mod tests {
         let fault = refused(400, body);
         assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Unauthorized, Some(code::BAD_LOGIN)));
         assert!(fault.message.contains("client_secret") && !fault.message.contains("s3cret"), "{fault}");
+    }
+
+    #[test]
+    fn only_a_refused_credential_and_a_wrong_address_hold_the_connection() {
+        for (status, body) in [
+            (401, ""),
+            (403, r#"{"error":"access_denied"}"#),
+            (400, r#"{"error":"invalid_scope"}"#),
+            (400, r#"{"error":"unauthorized_client"}"#),
+            (404, "<html>"),
+            (405, ""),
+        ] {
+            assert_eq!(refused(status, body).kind, FaultKind::Unauthorized, "{status} {body}");
+        }
+        for (status, body) in [
+            (400, "<html>"),
+            (400, r#"{"error":"temporarily_unavailable"}"#),
+            (400, r#"{"error":"server_error"}"#),
+            (403, "<html>blocked: invalid_client"),
+            (408, ""),
+            (413, "<html>"),
+            (425, ""),
+            (500, r#"{"error":"invalid_client"}"#),
+        ] {
+            let fault = refused(status, body);
+            assert_eq!(fault.kind, FaultKind::Transient, "{status} {body}");
+            assert!(!fault.message.contains("Check"), "{fault}");
+        }
     }
 
     #[test]

@@ -3,14 +3,18 @@
 use mlc_model::{Fault, FaultKind};
 use mlc_outbound::{Answer, TokenFault, oauth_refusal};
 
-use crate::fault::{self, Refusal, code};
+use crate::fault::{self, ErrorBody, Refusal, code};
 
 const OPERATION: &str = "token.issue";
 
 /// A refusal of `TokenResource.svc`.
 pub(crate) fn of_token_resource(answer: &Answer) -> TokenFault {
     let refused = |words| TokenFault::of(FaultKind::Unauthorized, answer, &[words]);
-    if let Some(fault) = passing(answer) {
+    // By its type a refusal of Epicor's own is known from a page of a proxy; 403 is the documented one for menus and scopes.
+    let is_refused = answer.status() == 401
+        || (400..500).contains(&answer.status())
+            && ErrorBody::read(answer.body()).is_type("UnauthorizedAccessException");
+    if let Some(fault) = passing(answer, is_refused) {
         return fault;
     }
     match (answer.status(), classified(answer).code.as_deref()) {
@@ -33,10 +37,10 @@ pub(crate) fn of_token_resource(answer: &Answer) -> TokenFault {
 
 /// A refusal of an OAuth2 issuer.
 pub(crate) fn of_oauth(answer: &Answer) -> TokenFault {
-    if let Some(fault) = passing(answer) {
+    let name = oauth_refusal(answer);
+    if let Some(fault) = passing(answer, answer.status() == 401 || name.is_some()) {
         return fault;
     }
-    let name = oauth_refusal(answer);
     let fix = match name {
         _ if matches!(answer.status(), 404 | 405) => {
             "Check token_url in the settings of the connection: no tokens are given at this address."
@@ -49,8 +53,8 @@ pub(crate) fn of_oauth(answer: &Answer) -> TokenFault {
     TokenFault::of(FaultKind::Unauthorized, answer, &words).with_code(code::BAD_LOGIN)
 }
 
-/// What says nothing about the login.
-fn passing(answer: &Answer) -> Option<TokenFault> {
+/// What says nothing about the login: all that is neither a refusal nor a wrong address, such as a proxy's page.
+fn passing(answer: &Answer, is_refused: bool) -> Option<TokenFault> {
     let told = |kind, words| TokenFault::of(kind, answer, &[words]);
     let judged = classified(answer);
     let fault = match (answer.status(), judged.code.as_deref()) {
@@ -64,8 +68,9 @@ fn passing(answer: &Answer) -> Option<TokenFault> {
         }
         (429, _) => told(FaultKind::Limited, "The token issuer, or a gateway before it, asks for fewer requests.")
             .with_code(code::TOO_MANY_REQUESTS),
-        (408 | 500..=599, _) => told(FaultKind::Transient, "The token issuer is out of order for a moment."),
-        _ => return None,
+        (404 | 405, _) => return None,
+        _ if is_refused => return None,
+        _ => told(FaultKind::Transient, "The token issuer gives no token for a moment."),
     };
     Some(match judged.retry_after() {
         Some(wait) => fault.with_retry_after(wait),
@@ -105,6 +110,42 @@ mod tests {
         }
         for fault in of_both(503, "<html>") {
             assert_eq!(fault.kind, FaultKind::Transient);
+        }
+    }
+
+    #[test]
+    fn only_a_refused_login_and_a_wrong_address_hold_the_connection() {
+        let denied = r#"{"ErrorMessage":"Access denied.","ErrorType":"System.UnauthorizedAccessException"}"#;
+        for (status, body) in [(401, ""), (401, denied), (403, denied), (404, "<html>"), (405, "")] {
+            let fault = Fault::from(of_token_resource(&answer(status, body)));
+            assert_eq!(fault.kind, FaultKind::Unauthorized, "{status} {body}");
+        }
+        for (status, body) in [
+            (401, ""),
+            (400, r#"{"error":"invalid_grant"}"#),
+            (403, r#"{"error":"access_denied"}"#),
+            (400, r#"{"error":"unsupported_grant_type"}"#),
+        ] {
+            assert_eq!(Fault::from(of_oauth(&answer(status, body))).kind, FaultKind::Unauthorized, "{status} {body}");
+        }
+        for (status, body) in [
+            (400, ""),
+            (400, r#"{"error":"temporarily_unavailable"}"#),
+            (400, r#"{"error":"server_error"}"#),
+            (400, r#"{"error":"slow_down"}"#),
+            (403, "<html>blocked, see your api key"),
+            (408, ""),
+            (413, "<html>"),
+            (425, ""),
+            (500, r#"{"error":"invalid_client","ErrorType":"System.UnauthorizedAccessException"}"#),
+        ] {
+            for fault in of_both(status, body) {
+                assert_eq!(fault.kind, FaultKind::Transient, "{status} {body}");
+                assert!(!fault.message.contains("Check"), "{fault}");
+            }
+        }
+        for fault in of_both(429, "<html>") {
+            assert_eq!(fault.kind, FaultKind::Limited);
         }
     }
 

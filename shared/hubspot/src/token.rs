@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use mlc_model::{FaultKind, Fingerprint};
-use mlc_outbound::{Answer, BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenFault, TokenIssuer};
+use mlc_outbound::{
+    Answer, BoxFuture, Credentials, Door, IssuedToken, Method, Request, TokenFault, TokenIssuer, oauth_refusal,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -50,26 +52,38 @@ fn refused(answer: &Answer) -> TokenFault {
     match answer.status() {
         429 => fault(FaultKind::Limited, "HubSpot's token endpoint asks for a pause")
             .with_retry_after(LimitPolicy::Unknown.wait(answer.retry_after(), None, 0.0)),
-        408 | 500..=599 => fault(FaultKind::Transient, "HubSpot's token endpoint is out of order for a moment"),
+        500..=599 => fault(FaultKind::Transient, "HubSpot's token endpoint is out of order for a moment"),
         477 => fault(FaultKind::Limited, "HubSpot is moving this account to another data centre")
             .with_retry_after(crate::limits::moving_wait(answer.retry_after())),
         404 | 405 => fault(FaultKind::Unauthorized, "HubSpot has no token endpoint here: check `base_url` and `api_version`"),
-        _ if body.status.as_deref() == Some("BAD_REFRESH_TOKEN") || mentions_refresh_token(&body) => fault(
+        _ if body.status.as_deref() == Some("BAD_REFRESH_TOKEN") || refuses_refresh_token(&body) => fault(
             FaultKind::Unauthorized,
             "the refresh token is invalid, expired or revoked: connect the app to HubSpot again and set the new `refresh_token`",
         )
         .with_code("BAD_REFRESH_TOKEN"),
-        _ => fault(
+        status if status == 401 || oauth_refusal(answer).is_some() || names_the_app(&body) => fault(
             FaultKind::Unauthorized,
             "HubSpot refuses the OAuth app: check `client_id`, `client_secret` and `refresh_token`",
         )
         .with_code("TOKEN_REFUSED"),
+        // A page of a proxy or a bad moment: nobody has to connect again.
+        _ => fault(FaultKind::Transient, "HubSpot's token endpoint gives no token for a moment"),
     }
 }
 
 /// Older wordings have no status of their own.
-fn mentions_refresh_token(body: &ErrorBody) -> bool {
-    body.error_description.iter().chain(&body.message).any(|text| text.to_ascii_lowercase().contains("refresh token"))
+fn refuses_refresh_token(body: &ErrorBody) -> bool {
+    let reasons = ["missing", "invalid", "expired", "revoked", "unknown"];
+    body.error_description
+        .iter()
+        .chain(&body.message)
+        .map(|text| text.to_ascii_lowercase())
+        .any(|text| text.contains("refresh token") && reasons.iter().any(|reason| text.contains(reason)))
+}
+
+/// HubSpot's own names for what OAuth calls `invalid_client` and `unsupported_grant_type`, should it leave OAuth's out.
+fn names_the_app(body: &ErrorBody) -> bool {
+    matches!(body.status.as_deref(), Some("BAD_CLIENT_ID" | "BAD_CLIENT_SECRET" | "BAD_GRANT_TYPE"))
 }
 
 impl TokenIssuer for RefreshToken {
@@ -111,6 +125,31 @@ mod tests {
         assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Unauthorized, Some("BAD_REFRESH_TOKEN")));
         let older = refused(400, &[], r#"{"message":"missing or invalid refresh token"}"#);
         assert_eq!(older.code.as_deref(), Some("BAD_REFRESH_TOKEN"));
+    }
+
+    #[test]
+    fn only_a_refused_app_or_token_and_a_wrong_address_hold_the_connection() {
+        for (status, body) in [
+            (401, "{}"),
+            (400, r#"{"error":"invalid_client"}"#),
+            (400, r#"{"status":"BAD_CLIENT_SECRET","message":"missing or unknown client secret"}"#),
+            (404, "<html>"),
+        ] {
+            assert_eq!(refused(status, &[], body).kind, FaultKind::Unauthorized, "{status} {body}");
+        }
+        for (status, body) in [
+            (400, "<html>"),
+            (
+                400,
+                r#"{"error":"temporarily_unavailable","error_description":"the refresh token cannot be looked up now"}"#,
+            ),
+            (403, "<html>blocked: invalid_client"),
+            (408, ""),
+            (413, "<html>"),
+            (425, ""),
+        ] {
+            assert_eq!(refused(status, &[], body).kind, FaultKind::Transient, "{status} {body}");
+        }
     }
 
     #[test]
