@@ -268,11 +268,14 @@ impl Tokens {
                 return stopgap.map(|held| held.secret).ok_or(fault);
             }
             if let Some(lock) = self.lock(cache_key).await? {
-                // Somebody may have renewed between our look and our lock.
+                // Somebody may have renewed, or tried in vain, between our look and our lock.
                 let newest = self.read(cache_key).await?.filter(|held| held.is_other_than(refused));
                 if let Some(held) = newest.filter(|held| now < held.renew_at) {
                     self.keep(cache_key, &held);
                     return Ok(held.secret);
+                }
+                if let Some(fault) = self.recent_failure(cache_key).await? {
+                    return stopgap.map(|held| held.secret).ok_or(fault);
                 }
                 let renewed = self.renew(door, issuer, cache_key).await;
                 drop(lock);
