@@ -20,7 +20,7 @@ use crate::{
     Door, RequestSigner, TokenFault,
     keys::Keys,
     spend::{random_mark, redis_fault},
-    token_fault::for_who_comes_later,
+    token_fault::{for_who_comes_later, remembered_for},
 };
 
 static UNLOCK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/unlock.lua")));
@@ -31,7 +31,7 @@ pub(crate) const RENEWAL_LOCK: Duration = Duration::from_secs(20);
 /// The renewal itself gives up before its lock ends.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(18);
 
-/// A failed renewal is not tried again for this long, by nobody.
+/// A failed renewal is not tried again for this long, by nobody; longer if the endpoint asks for it.
 pub(crate) const FAILURE_REMEMBERED: Duration = Duration::from_secs(5);
 
 /// How often those who wait for another's renewal look for its result.
@@ -391,7 +391,7 @@ impl Tokens {
             .arg(self.keys.token_failure(cache_key))
             .arg(stored)
             .arg("EX")
-            .arg(FAILURE_REMEMBERED.as_secs())
+            .arg(remembered_for(fault).as_secs())
             .query_async(&mut connection)
             .await;
         if let Err(error) = written {

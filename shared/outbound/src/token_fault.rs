@@ -5,9 +5,15 @@ use std::time::Duration;
 use mlc_model::{Fault, FaultKind, System};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::Answer;
+use crate::{Answer, token::FAILURE_REMEMBERED};
 
 const OPERATION: &str = "token.issue";
+
+/// Longest hint passed on to who asked: past it a gateway's nonsense would stop a job for days.
+const LONGEST_BELIEVED: Duration = Duration::from_secs(3_600);
+
+/// Longest a failed renewal is remembered, whatever the endpoint asks for: then one worker asks whether it still says so.
+const LONGEST_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// Code of faults that say: a renewal failed a moment ago, the next comes in seconds.
 pub const TOKEN_PAUSE: &str = "token.pause";
@@ -43,10 +49,13 @@ impl TokenFault {
         Self(Fault::new(kind, system, OPERATION, words.concat())).with_code_of(kind)
     }
 
-    /// What an answer means, with its status.
+    /// What an answer means, with its status and its `Retry-After`.
     pub fn of(kind: FaultKind, answer: &Answer, words: &[&'static str]) -> Self {
-        let fault = Self::new(kind, answer.system, words);
-        Self(fault.0.with_status(answer.status))
+        let fault = Self(Self::new(kind, answer.system, words).0.with_status(answer.status));
+        match answer.retry_after() {
+            Some(wait) if kind != FaultKind::Unauthorized => fault.with_retry_after(wait.min(LONGEST_BELIEVED)),
+            _ => fault,
+        }
     }
 
     /// What the door says when no answer came: it takes the words from its own rooms, not from a body.
@@ -60,7 +69,7 @@ impl TokenFault {
         Self(self.0.with_code(code))
     }
 
-    /// Adds the wait the endpoint asked for.
+    /// Another wait than the answer's `Retry-After`, where the vendor documents one.
     #[must_use]
     pub fn with_retry_after(self, wait: Duration) -> Self {
         Self(self.0.with_retry_after(wait))
@@ -101,11 +110,21 @@ impl Answer {
 /// What those are told who come while a failed renewal is remembered, for `left` more: a passing fault is a pause for them. As a fault it
 /// would cost every job an attempt each time it comes back, and all of a lane's jobs would die of one bad minute of the endpoint.
 pub(crate) fn for_who_comes_later(fault: Fault, left: Duration) -> Fault {
-    if fault.kind != FaultKind::Transient {
-        return fault;
+    match fault.kind {
+        FaultKind::Transient => {}
+        FaultKind::Limited => return fault.with_retry_after(left),
+        _ => return fault,
     }
     let message = format!("no token for the moment: {}", fault.message);
     Fault::new(FaultKind::Limited, fault.system, fault.operation, message).with_code(TOKEN_PAUSE).with_retry_after(left)
+}
+
+/// How long nobody asks again. A refused login is looked at again soon: a person may mend it at any moment.
+pub(crate) fn remembered_for(fault: &Fault) -> Duration {
+    match fault.retry_after() {
+        Some(wait) if fault.kind != FaultKind::Unauthorized => wait.clamp(FAILURE_REMEMBERED, LONGEST_REMEMBERED),
+        _ => FAILURE_REMEMBERED,
+    }
 }
 
 #[derive(Deserialize)]
@@ -129,6 +148,26 @@ mod tests {
 
     fn refusal(status: u16, body: &'static str) -> Option<&'static str> {
         oauth_refusal(&Answer::recorded(System::Adobe, OPERATION, false, status, &[], body))
+    }
+
+    #[test]
+    fn what_an_endpoint_asks_for_is_remembered_between_five_seconds_and_a_minute() {
+        let fault = |kind, hint: &str| {
+            let answer = Answer::recorded(System::Adobe, OPERATION, false, 503, &[("retry-after", hint)], "");
+            Fault::from(TokenFault::of(kind, &answer, &["x"]))
+        };
+        for (kind, hint, remembered, told) in [
+            (FaultKind::Transient, "", 5, None),
+            (FaultKind::Transient, "1", 5, Some(1)),
+            (FaultKind::Transient, "20", 20, Some(20)),
+            (FaultKind::Limited, "600", 60, Some(600)),
+            (FaultKind::Transient, "4000000000", 60, Some(3_600)),
+            (FaultKind::Unauthorized, "600", 5, None),
+        ] {
+            let fault = fault(kind, hint);
+            assert_eq!(remembered_for(&fault).as_secs(), remembered, "{kind} {hint}");
+            assert_eq!(fault.retry_after().map(|wait| wait.as_secs()), told, "{kind} {hint}");
+        }
     }
 
     #[test]

@@ -199,6 +199,40 @@ async fn a_tired_token_endpoint_costs_one_request_its_try_and_has_the_others_wai
     assert_eq!(kinds.iter().filter(|kind| **kind == FaultKind::Limited).count(), 39, "{kinds:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_endpoint_that_asks_for_time_is_given_it_by_all() {
+    let redis = PrivateRedis::start().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let router = Router::new().route(
+        "/token",
+        post(async move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "600")])
+        }),
+    );
+    let base = serve(router).await;
+    let doors = [door(&redis, config(&base)).await, door(&redis, config(&base)).await];
+    let first = doors[0].send(&write(), &login(HOUR)).await.unwrap_err();
+    assert_eq!((first.kind, first.retry_after()), (FaultKind::Transient, Some(Duration::from_secs(600))));
+    for _ in 0..5 {
+        for door in &doors {
+            let pause = door.send(&write(), &login(HOUR)).await.unwrap_err();
+            assert_eq!((pause.kind, pause.code.as_deref()), (FaultKind::Limited, Some(TOKEN_PAUSE)));
+            let left = pause.retry_after().unwrap();
+            assert!(left > Duration::from_secs(40) && left <= Duration::from_secs(60), "a minute from then: {left:?}");
+        }
+    }
+    // What is told is what is left, not a minute each time.
+    let mut connection = redis.connect().await.manager;
+    let key = "mlc:outbound:{hubspot-main}:token_failure:login";
+    let cut: i64 = redis::cmd("PEXPIRE").arg(key).arg(10_000).query_async(&mut connection).await.unwrap();
+    assert_eq!(cut, 1, "it is remembered under this key");
+    let pause = doors[1].send(&write(), &login(HOUR)).await.unwrap_err();
+    assert!(pause.retry_after().unwrap() <= Duration::from_secs(10), "{pause:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
 /// An issuer that reads JSON, at a path of its own.
 struct Reader {
     path: &'static str,
