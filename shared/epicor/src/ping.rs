@@ -73,6 +73,11 @@ impl EpicorClient {
                     format!("Create a key in API Key Maintenance of this environment that allows company {company}, then store it with `mlc connection set-secret` as `api_key`."),
                 );
             }
+            (FaultKind::Unauthorized, Some(code::NOT_FOUND)) => report.bad(
+                "login",
+                &fault.message,
+                "Correct `token_url` (OAuth2) or `base_url` in the settings of the connection.",
+            ),
             (FaultKind::Unauthorized, _) => {
                 report.good("server", format!("{root} answers"));
                 let names = match self.config().auth {

@@ -50,7 +50,12 @@ pub(crate) fn of_oauth(answer: &Answer) -> TokenFault {
         _ => "Check the secrets client_id and client_secret, and whether the application is enabled.",
     };
     let words = ["The token issuer refused the login: ", name.unwrap_or("it gives no reason"), ". ", fix];
-    TokenFault::of(FaultKind::Unauthorized, answer, &words).with_code(code::BAD_LOGIN)
+    let is_elsewhere = matches!(answer.status(), 404 | 405);
+    TokenFault::of(FaultKind::Unauthorized, answer, &words).with_code(if is_elsewhere {
+        code::NOT_FOUND
+    } else {
+        code::BAD_LOGIN
+    })
 }
 
 /// What says nothing about the login: all that is neither a refusal nor a wrong address, such as a proxy's page.

@@ -76,6 +76,25 @@ async fn a_wrong_client_secret_holds_the_connection() {
 }
 
 #[tokio::test]
+async fn a_page_instead_of_a_token_holds_nothing_and_condemns_nothing() {
+    for kind in [
+        SimFaultKind::Firewall,
+        SimFaultKind::TooLarge,
+        SimFaultKind::HugeBody,
+        SimFaultKind::Html200,
+        SimFaultKind::HtmlError,
+    ] {
+        let site = Site::saas().await;
+        let client = site.client().await;
+        site.sim.add_fault(SimFault::times("POST /ims/token", kind, 1));
+        let fault = client.find_order("P-1").await.unwrap_err();
+        assert_eq!((fault.kind, fault.operation.as_str()), (FaultKind::Transient, "token.issue"), "{kind:?}: {fault}");
+        let pause = client.find_order("P-1").await.unwrap_err();
+        assert_eq!((pause.kind, code(&pause)), (FaultKind::Limited, mlc_outbound::TOKEN_PAUSE), "{kind:?}: {pause}");
+    }
+}
+
+#[tokio::test]
 async fn a_shop_that_asks_for_fewer_requests_is_left_alone() {
     let site = Site::paas().await;
     let client = site.client().await;

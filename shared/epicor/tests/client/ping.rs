@@ -1,9 +1,9 @@
 //! The connection test, against sites that are set up well and badly.
 
-use mlc_epicor::{ChangeSetting, Entity, EpicorConfig};
+use mlc_epicor::{ChangeSetting, Entity, EpicorAuth, EpicorConfig};
 use mlc_model::{ChangeMode, PingLine, PingReport, Verdict};
 
-use crate::support::Site;
+use crate::{refusals::echo, support::Site};
 
 fn line<'a>(report: &'a PingReport, what: &str) -> &'a PingLine {
     report.lines.iter().find(|line| line.what == what).unwrap_or_else(|| panic!("no line {what} in {report:#?}"))
@@ -20,6 +20,20 @@ async fn a_stock_site_says_what_it_uses_in_place_of_updated_on() {
     for what in ["server", "login", "api key", "company", "clock", "customers: read", "customer_contacts: change field"]
     {
         line(&report, what);
+    }
+}
+
+#[tokio::test]
+async fn a_token_service_that_is_elsewhere_or_ill_is_not_called_a_good_login() {
+    let site = Site::open().await;
+    for (status, fix) in [("404 Not Found", "Correct `token_url`"), ("403 Forbidden", "state of the token service")] {
+        let token_url = format!("{}connect/token", echo(status).await);
+        let EpicorAuth::OAuth2 { scope, grant, .. } = site.oauth2().auth else { unreachable!() };
+        let auth = EpicorAuth::OAuth2 { token_url, scope, grant };
+        let report = site.client(EpicorConfig { auth, ..site.config() }).await.ping(&Entity::PARTIES).await;
+        let login = line(&report, "login");
+        assert_eq!((login.verdict, report.lines.len()), (Verdict::Bad, 1), "{report:#?}");
+        assert!(login.fix.as_ref().unwrap().contains(fix), "{report:#?}");
     }
 }
 

@@ -106,7 +106,7 @@ async fn a_company_with_broken_rows_is_read_to_the_end() {
 }
 
 /// A server that is not well and repeats the headers it was sent, as Epicor does elsewhere.
-async fn echo(status: &'static str) -> String {
+pub(crate) async fn echo(status: &'static str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/Live/", listener.local_addr().unwrap());
