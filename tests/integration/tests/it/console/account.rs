@@ -44,7 +44,7 @@ async fn a_person_ends_sessions_of_other_browsers_and_chooses_another_password()
     for (current, new, again, words) in [
         ("not-the-current-one", OTHER_PASSWORD, OTHER_PASSWORD, "the current password is another one"),
         (PASSWORD, OTHER_PASSWORD, PASSWORD, "typed in two ways"),
-        (PASSWORD, "short", "short", "12 characters"),
+        (PASSWORD, "short", "short", "the password is too short"),
         (PASSWORD, OTHER_PASSWORD, OTHER_PASSWORD, "The password is another one now"),
     ] {
         here.go("/account").await;

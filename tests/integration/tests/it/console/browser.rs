@@ -188,9 +188,15 @@ impl Browser {
         }
     }
 
-    /// How many elements a selector finds.
+    /// How many elements a selector finds; waits as [`Self::all`].
     pub(crate) async fn count(&self, selector: &str) -> usize {
-        self.client.find_all(Locator::Css(selector)).await.unwrap().len()
+        self.all(selector, "innerText").await.len()
+    }
+
+    /// Whether the page is there as a whole; the address changes before.
+    async fn is_loaded(&self) -> bool {
+        let loaded = self.client.execute("return document.readyState === 'complete'", Vec::new()).await;
+        loaded.is_ok_and(|loaded| loaded == Value::Bool(true))
     }
 
     /// Waits until the browser is at this path, whatever its query.
@@ -198,7 +204,7 @@ impl Browser {
         let begun = Instant::now();
         loop {
             let at = self.path().await;
-            if at.split(['?', '#']).next() == Some(path) {
+            if at.split(['?', '#']).next() == Some(path) && self.is_loaded().await {
                 return;
             }
             assert!(begun.elapsed() < PATIENCE, "not at {path} but at {at}:\n{}", self.page_text().await);
@@ -211,7 +217,7 @@ impl Browser {
         let begun = Instant::now();
         loop {
             let at = self.path().await;
-            if at == address {
+            if at == address && self.is_loaded().await {
                 return;
             }
             assert!(begun.elapsed() < PATIENCE, "not at {address} but at {at}:\n{}", self.page_text().await);
