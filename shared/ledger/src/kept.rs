@@ -35,6 +35,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// Keeps several texts of one subject by their names, all of them or none: what is too long for one text is kept in pieces.
+    ///
+    /// # Errors
+    /// As [`Ledger::keep`], for any of them; nothing is kept then.
+    pub async fn keep_all(&self, flow: &FlowId, subject: &str, texts: &[(String, String)]) -> Result<(), LedgerError> {
+        let keys = self.keys(flow);
+        let mut all = redis::pipe();
+        all.atomic();
+        for (name, value) in texts {
+            check(subject, name)?;
+            at_most("kept value", value, VALUE_LIMIT)?;
+            all.cmd("HSET").arg(keys.kept(name, subject)).arg(subject).arg(value).ignore();
+        }
+        let () = all.query_async(&mut self.connection()).await?;
+        Ok(())
+    }
+
     /// Keeps a text only while the kept one is `expected`; `None` expects that nothing is kept. False when it is another
     /// one: nothing was written then.
     ///

@@ -110,3 +110,30 @@ async fn what_is_too_long_is_refused_and_changes_nothing() {
     assert_eq!(ledger.kept(&flow, &longest[..512], &longest[..64]).await.unwrap(), Some(longest));
     assert_eq!(server.keys("*").await.len(), 1);
 }
+
+#[tokio::test]
+async fn pieces_of_a_text_are_kept_all_or_none() {
+    let server = Server::start().await;
+    let (ledger, flow) = (server.ledger(), flow());
+    let pieces = |texts: [&str; 2]| {
+        let names = ["before".to_owned(), "before_1".to_owned()];
+        names.into_iter().zip(texts.map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let kept = async || {
+        let read = async |name: &str| ledger.kept(&flow, "EPIC06-PO-1", name).await.unwrap();
+        (read("before").await, read("before_1").await)
+    };
+    let old = (Some("a".to_owned()), Some("b".to_owned()));
+    ledger.keep_all(&flow, "EPIC06-PO-1", &pieces(["a", "b"])).await.unwrap();
+    assert_eq!(kept().await, old);
+    let long = "x".repeat(16 * 1024 + 1);
+    let refused = ledger.keep_all(&flow, "EPIC06-PO-1", &pieces(["c", &long])).await.unwrap_err();
+    assert!(matches!(refused, LedgerError::TooLong { .. }), "{refused}");
+    assert_eq!(kept().await, old);
+
+    // A full Redis takes none of them.
+    let mut connection = server.handle.manager.clone();
+    let _: () = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1").query_async(&mut connection).await.unwrap();
+    ledger.keep_all(&flow, "EPIC06-PO-1", &pieces(["c", "d"])).await.unwrap_err();
+    assert_eq!(kept().await, old);
+}

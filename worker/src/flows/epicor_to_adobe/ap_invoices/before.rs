@@ -47,7 +47,8 @@ impl Desk<'_> {
                 None => lines.pop_last().map(|(_, line)| line),
             };
         }
-        let mut lines = lines.into_iter().peekable();
+        let mut lines = lines.into_iter();
+        let mut pieces = Vec::new();
         for piece in 0..PIECES {
             let own = lines.by_ref().take(LINES).collect();
             let kept = match piece {
@@ -55,13 +56,14 @@ impl Desk<'_> {
                 _ => OrderBefore { lines: own, ..OrderBefore::default() },
             };
             let text = serde_json::to_string(&kept).map_err(|defect| Fault::defect(OPERATION, defect.to_string()))?;
-            self.context.ledger.keep(&self.job.flow, number, &name(piece), &text).await?;
+            pieces.push((name(piece), text));
             // A full piece says that another one follows: one is written even where it is empty.
             if kept.lines.len() < LINES {
                 break;
             }
         }
-        Ok(())
+        // At once: lines move from piece to piece, and one that is in neither has lost its price.
+        Ok(self.context.ledger.keep_all(&self.job.flow, number, &pieces).await?)
     }
 
     /// Once the order shows its own prices again. What a crash leaves of further pieces is not read without the first, and written anew.
