@@ -18,8 +18,9 @@ use mlc_runtime::{
 use crate::capabilities::KnownShops;
 use crate::flows::{Rules, epicor_to_adobe::ShopRules, vendor_master};
 
-/// How long a job waits when Redis cannot store what it did.
-const REDIS_PAUSE: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
+/// How long a job waits when Redis cannot store what it did. Of one that is away, the job hears only seconds later, and the wait itself cannot be
+/// stored before it is back: a longer pause would begin when there is nothing to wait for any more.
+const REDIS_PAUSE: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
 
 /// Handed to every job. Clones share everything.
 #[derive(Clone, Debug)]

@@ -13,10 +13,10 @@ use crate::{backoff::RetryPolicy, settings::RedisSettings};
 /// Longest wait for an answer to a command that does not block by itself.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
-/// Reconnecting: after 50, 100, 200, 400, 800, 1000 ms and up to as much again at random. A command fails after three to
+/// Reconnecting: after 50, 100, 200, 400, 500, 500 … ms and up to as much again at random. A command fails after three to
 /// five seconds without a server, and the next one starts over.
-const RECONNECT: RetryPolicy = RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(1));
-const RECONNECT_TRIES: usize = 6;
+const RECONNECT: RetryPolicy = RetryPolicy::new(Duration::from_millis(50), Duration::from_millis(500));
+const RECONNECT_TRIES: usize = 8;
 /// Commands that wait in our process for the socket. The default of 50 made 200 concurrent jobs wait for each other.
 const PIPELINE_BUFFER: usize = 1024;
 const OLDEST_VERSION: u32 = 7;
