@@ -1,9 +1,14 @@
 //! What it means when there is no token, told without a word of the answer: Epicor repeats what it was sent, and here that is a password.
 
+use std::time::Duration;
+
 use mlc_model::{Fault, FaultKind};
 use mlc_outbound::{Answer, TokenFault, oauth_refusal};
 
 use crate::fault::{self, ErrorBody, Refusal, code};
+
+/// Longest hint of an issuer that is passed on. Epicor's own waits are minutes.
+const LONGEST_BELIEVED: Duration = Duration::from_secs(3_600);
 
 const OPERATION: &str = "token.issue";
 
@@ -77,8 +82,9 @@ fn passing(answer: &Answer, is_refused: bool) -> Option<TokenFault> {
         _ if is_refused => return None,
         _ => told(FaultKind::Transient, "The token issuer gives no token for a moment."),
     };
+    // A gateway's nonsense would otherwise put the job off for a week.
     Some(match judged.retry_after() {
-        Some(wait) => fault.with_retry_after(wait),
+        Some(wait) => fault.with_retry_after(wait.min(LONGEST_BELIEVED)),
         None => fault,
     })
 }
@@ -151,6 +157,19 @@ mod tests {
         }
         for fault in of_both(429, "<html>") {
             assert_eq!(fault.kind, FaultKind::Limited);
+        }
+    }
+
+    #[test]
+    fn a_wait_beyond_an_hour_is_not_believed() {
+        for status in [429, 503] {
+            for (asked, told) in [("20", 20), ("4000000000", 3_600)] {
+                let hint = [("retry-after", asked)];
+                let answer = Answer::recorded(System::Epicor, OPERATION, false, status, &hint, "<html>");
+                for fault in [Fault::from(of_token_resource(&answer)), Fault::from(of_oauth(&answer))] {
+                    assert_eq!(fault.retry_after().map(|wait| wait.as_secs()), Some(told), "{status} {asked}");
+                }
+            }
         }
     }
 
