@@ -43,6 +43,9 @@ const RENEWED_AT_TENTHS: i32 = 8;
 /// A token of a second or less would be renewed by every request.
 const SHORTEST_LIFE: Duration = Duration::from_secs(2);
 
+/// Servers take no longer headers; the longest tokens known have a quarter of it.
+const LONGEST_TOKEN: usize = 32 * 1024;
+
 /// Longest life believed; a year.
 const LONGEST_LIFE: Duration = Duration::from_secs(365 * 86_400);
 
@@ -307,7 +310,9 @@ impl Tokens {
             Err(TokenFault::new(FaultKind::Transient, door.system(), &["no token came in time"])
                 .with_code("token.timeout"))
         });
-        match asked.map_err(TokenFault::for_who_asked) {
+        let usable =
+            asked.and_then(|issued| if is_sendable(&issued.secret) { Ok(issued) } else { Err(unsendable(door)) });
+        match usable.map_err(TokenFault::for_who_asked) {
             Ok(issued) => {
                 let held = Held::new(issued, self.clock.now());
                 self.write(cache_key, &held).await;
@@ -413,6 +418,18 @@ impl Tokens {
             .map_err(|error| redis_fault("token.lock", &error))?;
         Ok(set.map(|_| RenewalLock { key, mark, redis: self.redis.clone() }))
     }
+}
+
+/// Whether a request can carry it. One that cannot would be kept for as long as it is said to hold, and each request until then would be
+/// called a defect of ours, or be refused by the system.
+fn is_sendable(token: &SecretString) -> bool {
+    let token = token.expose_secret().as_bytes();
+    (1..=LONGEST_TOKEN).contains(&token.len()) && token.iter().all(u8::is_ascii_graphic)
+}
+
+fn unsendable(door: &Door) -> TokenFault {
+    let words = "the token endpoint answered with something that is no token: it is empty, too long, or holds blanks or letters that no header has";
+    TokenFault::new(FaultKind::Transient, door.system(), &[words]).with_code("answer.shape")
 }
 
 /// The right to renew, given back when dropped, also by a task that is cancelled.

@@ -289,6 +289,30 @@ async fn an_answer_of_the_token_endpoint_that_cannot_be_used_condemns_no_request
     }
 }
 
+/// Once in a header, such a token would condemn each request for as long as it is said to hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_no_request_can_carry_is_none() {
+    let redis = PrivateRedis::start().await;
+    let router = Router::new()
+        .route("/lines", post(|| async { r#"{"token":"p8e-s3cret\n"}"# }))
+        .route("/page", post(|| async { r#"{"token":"Wartung: Zugänge gesperrt"}"# }))
+        .route("/empty", post(|| async { r#"{"token":""}"# }))
+        .route("/endless", post(|| async { format!(r#"{{"token":"{}"}}"#, "x".repeat(100_000)) }))
+        .fallback(any(|| async { StatusCode::OK }));
+    let base = serve(router).await;
+    for path in ["/lines", "/page", "/empty", "/endless"] {
+        let credentials = Credentials::none().with_token(Arc::new(Reader { path }));
+        let doors = [door(&redis, config(&base)).await, door(&redis, config(&base)).await];
+        let first = doors[0].send(&write(), &credentials).await.unwrap_err();
+        assert_eq!((first.kind, first.code.as_deref()), (FaultKind::Transient, Some("answer.shape")), "{path}");
+        assert!(first.message.contains("token") && !first.message.contains("s3cret"), "{path}: {first}");
+        for door in &doors {
+            let later = door.send(&write(), &credentials).await.unwrap_err();
+            assert_eq!((later.kind, later.code.as_deref()), (FaultKind::Limited, Some(TOKEN_PAUSE)), "{path}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_token_that_is_refused_too_comes_back_as_an_answer_and_renews_no_more() {
     let (redis, bank) = (PrivateRedis::start().await, Bank::default());
@@ -311,4 +335,58 @@ async fn a_token_lies_sealed_in_redis() {
     assert!(!String::from_utf8_lossy(&stored).contains("token-secret"));
     let echoed = door.redact("you sent token-secret-1", &login(HOUR));
     assert_eq!(echoed, "you sent [redacted]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_while_it_renews_stops_the_others_no_longer_than_its_right_lasts() {
+    let (redis, bank) = (PrivateRedis::start().await, Bank::default());
+    let base = bank.open().await;
+    // What a killed worker leaves: the right to renew, which nobody gives back. It is taken as a worker takes it.
+    let dying = door(&redis, config(&silent().await)).await;
+    let renewing = tokio::spawn(async move { dying.send(&write(), &login(HOUR)).await });
+    let mut connection = redis.connect().await.manager;
+    let key = "mlc:outbound:{hubspot-main}:token_lock:login";
+    let mark = loop {
+        let mark: Option<String> = redis::cmd("GET").arg(key).query_async(&mut connection).await.unwrap();
+        if let Some(mark) = mark {
+            break mark;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let lasts: i64 = redis::cmd("PTTL").arg(key).query_async(&mut connection).await.unwrap();
+    assert!((1..=20_000).contains(&lasts), "{lasts} ms");
+
+    let tries = async |mut connection: redis::aio::ConnectionManager| -> u64 {
+        let info: String = redis::cmd("INFO").arg("commandstats").query_async(&mut connection).await.unwrap();
+        let calls = info.split("cmdstat_set:calls=").nth(1).and_then(|rest| rest.split(',').next());
+        calls.unwrap().parse().unwrap()
+    };
+    let before = tries(connection.clone()).await;
+    let heirs = [door(&redis, config(&base)).await, door(&redis, config(&base)).await];
+    let tasks: Vec<_> = heirs
+        .iter()
+        .cycle()
+        .take(10)
+        .cloned()
+        .map(|door| tokio::spawn(async move { door.send(&write(), &login(HOUR)).await }))
+        .collect();
+    while tries(connection.clone()).await < before + 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // They wanted the right, and wait. Its 20 s pass at once here.
+    let still: Option<String> = redis::cmd("GET").arg(key).query_async(&mut connection).await.unwrap();
+    assert_eq!(still, Some(mark));
+    assert_eq!(bank.issued(), 0);
+    let over: i64 = redis::cmd("PEXPIRE").arg(key).arg(1).query_async(&mut connection).await.unwrap();
+    assert_eq!(over, 1);
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(bank.issued(), 1);
+    renewing.abort();
+}
+
+/// A system whose token endpoint takes the question and never answers.
+async fn silent() -> String {
+    serve(Router::new().route("/token", post(|| std::future::pending::<StatusCode>()))).await
 }
