@@ -13,6 +13,9 @@ use crate::{backoff::RetryPolicy, settings::RedisSettings};
 /// Longest wait for an answer to a command that does not block by itself.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection is given up when what was sent reached no machine for so long. The kernel alone waits a quarter of an hour, and after a cut of
+/// half a minute up to another half. A server that is busy or stopped is not meant: its machine confirms all the same.
+const UNCONFIRMED: Duration = Duration::from_secs(3);
 /// Reconnecting: after 50, 100, 200, 400, 500, 500 … ms and up to as much again at random. A command fails after three to
 /// five seconds without a server, and the next one starts over.
 const RECONNECT: RetryPolicy = RetryPolicy::new(Duration::from_millis(50), Duration::from_millis(500));
@@ -194,7 +197,7 @@ fn version_parts(version: &str) -> (u32, u32) {
 
 fn connection_info(url: &str, password: Option<String>) -> Result<ConnectionInfo, RedisError> {
     // Off by default: a small command would wait for the acknowledgement of the one before it, up to 40 ms.
-    let tcp = TcpSettings::default().set_nodelay(true);
+    let tcp = noticing_cuts(TcpSettings::default().set_nodelay(true));
     let info = url.into_connection_info()?.set_tcp_settings(tcp);
     match password {
         Some(password) if info.redis_settings().password().is_none() => {
@@ -203,6 +206,19 @@ fn connection_info(url: &str, password: Option<String>) -> Result<ConnectionInfo
         }
         _ => Ok(info),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn noticing_cuts(tcp: TcpSettings) -> TcpSettings {
+    // A waiting connection sends nothing; the probes do.
+    let probes =
+        ::redis::io::tcp::socket2::TcpKeepalive::new().with_time(UNCONFIRMED).with_interval(Duration::from_secs(1));
+    tcp.set_user_timeout(UNCONFIRMED).set_keepalive(probes)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn noticing_cuts(tcp: TcpSettings) -> TcpSettings {
+    tcp
 }
 
 /// The address without what stands between `//` and `@`, and without the query, where `unix:` addresses keep passwords.
@@ -271,6 +287,14 @@ mod tests {
             added.ok().and_then(|i| i.redis_settings().password().map(str::to_owned)).as_deref(),
             Some("outside")
         );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_cut_network_is_noticed_within_seconds() {
+        let info = connection_info("redis://host", None);
+        let noticed = info.ok().and_then(|info| info.tcp_settings().user_timeout());
+        assert!(noticed.is_some_and(|noticed| noticed <= Duration::from_secs(3)), "{noticed:?}");
     }
 
     #[test]
