@@ -199,7 +199,9 @@ async fn reviews(rooms: &Rooms) -> Result<Vec<(Topic, u64)>, Failure> {
     let (open, accepted) = (Some(mlc_ledger::ReviewState::Open), Some(mlc_ledger::ReviewState::Accepted));
     // A decision that is taken back between two looks leaves the counts as they were; a page may have been read in between.
     let newest = async { rooms.ledger.audit_actions(1).await };
-    let counts = tokio::try_join!(count(open), count(accepted), count(None), newest)?;
+    // Facts that become others leave an open item where it stands.
+    let changes = rooms.ledger.review_changes();
+    let counts = tokio::try_join!(count(open), count(accepted), count(None), newest, changes)?;
     Ok(vec![(Topic::Reviews, digest_of(&format!("{counts:?}")))])
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use mlc_ledger::ReviewKind;
 use mlc_queue::Lane;
 use serde_json::Value;
 use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
 
-use crate::site::Site;
+use crate::{reviews::review, site::Site};
 
 /// The head of the answer, then what the stream says piece by piece.
 struct Listener {
@@ -53,6 +54,21 @@ async fn a_page_hears_what_changed_and_nothing_else() {
     let after = page.topics();
     assert!(after["lanes"].as_i64() > before["lanes"].as_i64(), "{before} {after}");
     assert!(before["reviews"].is_i64() && after["reviews"] == before["reviews"], "{before} {after}");
+}
+
+#[tokio::test]
+async fn a_page_hears_that_the_facts_of_one_item_of_the_review_list_changed() {
+    let site = Site::start().await;
+    let mut item = review(118, ReviewKind::PriceDifference);
+    site.rooms.ledger.raise_review(&item).await.unwrap();
+    let mut page = Listener::open(&site).await;
+    assert!(page.hear(|text| text.matches("event: topics").count() == 1).await);
+    let before = page.topics();
+    item.facts.insert("line 1".to_owned(), "quantity 5, order 1, invoice 12".to_owned());
+    site.rooms.ledger.raise_review(&item).await.unwrap();
+    assert!(page.hear(|text| text.matches("event: topics").count() == 2).await);
+    let after = page.topics();
+    assert!(after["reviews"].as_i64() > before["reviews"].as_i64(), "{before} {after}");
 }
 
 #[tokio::test]

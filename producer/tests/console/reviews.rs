@@ -14,7 +14,7 @@ use crate::{
 const VENDORS: &str = "epicor_to_hubspot::vendors";
 const HOSTILE: &str = "<script>alert(1)</script>\u{202e}\"'&";
 
-fn review(number: u32, kind: ReviewKind) -> NewReview {
+pub(crate) fn review(number: u32, kind: ReviewKind) -> NewReview {
     NewReview {
         flow: FlowId::parse(VENDORS).unwrap(),
         key: RecordKey::from_text(&format!("EPIC06:VEND:{number}")),
@@ -89,9 +89,15 @@ async fn who_saw_other_facts_than_those_of_now_does_not_decide_about_them() {
     let mut item = review(118, ReviewKind::PriceDifference);
     let id = raised(&site, &item).await;
     let path = format!("/reviews/{id}");
-    assert!(site.page(&path).await.contains("name=\"revision\" value=\"1\""));
+    let page = site.page(&path).await;
+    assert!(page.contains("name=\"revision\" value=\"1\""), "{page}");
+    // One part of the page holds the facts and the forms that decide about them, and names what both are of.
+    let held = page.find("data-held=\"1 open\"").unwrap();
+    assert!(held < page.find("+2 (+20 %)").unwrap() && held < page.find("name=\"revision\"").unwrap(), "{page}");
+    assert_eq!(page.matches("data-live=").count(), 1, "{page}");
     item.facts.insert("line 1".to_owned(), "quantity 5, order 1, invoice 12".to_owned());
     raised(&site, &item).await;
+    assert!(site.page(&path).await.contains("data-held=\"2 open\""));
 
     let stale = site.post_json(&format!("{path}/accept"), &json!({ "revision": 1 })).await;
     assert_eq!((stale.status, &stale.json()["error"]["kind"]), (409, &json!("conflict")));

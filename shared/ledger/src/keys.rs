@@ -130,7 +130,7 @@ impl ReviewKeys {
         Self { tag: format!("{{mlcl:{namespace}}}:review") }
     }
 
-    /// HASH `items`, `decisions`: the last number given to each.
+    /// HASH `items`, `decisions`: the last number given to each; `changes`: how often the facts of an item became others.
     pub(crate) fn meta(&self) -> String {
         format!("{}:meta", self.tag)
     }

@@ -193,6 +193,19 @@ impl Ledger {
         Ok(redis::cmd("ZCARD").arg(index).query_async(&mut self.connection()).await?)
     }
 
+    /// How often the facts of any item became others since the list began: what tells that a page is older than its items.
+    ///
+    /// # Errors
+    /// `Redis`.
+    pub async fn review_changes(&self) -> Result<u64, LedgerError> {
+        let changes: Option<u64> = redis::cmd("HGET")
+            .arg(self.review_keys().meta())
+            .arg("changes")
+            .query_async(&mut self.connection())
+            .await?;
+        Ok(changes.unwrap_or_default())
+    }
+
     /// Records what a person decided about an open item; `Open` takes a decision back. Leaves a [`crate::PersonAction`] in the
     /// same step: `reviews.accept`, `reviews.dismiss` or `reviews.reopen`. Of many who decide at once one does.
     /// `seen` is the [`ReviewItem::revision`] that the person looked at; `None` decides about the facts as they stand.

@@ -105,7 +105,8 @@
 
   // ---- Live regions ----------------------------------------------------------------------------------------------
   // A region names its topics in `data-live`. It is replaced when one of them changed after it was made, but not while
-  // somebody types, selects or stands in it.
+  // somebody types, selects or stands in it. One with `data-held` is what somebody decides about: it never changes under the
+  // hand. When its fresh one has another `data-held` it says so, by what `data-changed` marks, and `data-afresh` fetches that.
   const main = $("main");
   const made = new Map();
   const seen = new Map();
@@ -131,25 +132,38 @@
       drawn.dataset.chart = node.dataset.chart;
       node.replaceWith(drawn);
     }
+    for (const node of $$("input[id]:not([type=file]), textarea[id]", old)) {
+      const field = fresh.querySelector(`#${CSS.escape(node.id)}`);
+      if (field && node.value !== node.defaultValue) field.value = node.value;
+    }
     const scrolled = new Map($$(".scroll", old).map((node) => [node.ariaLabel, node.scrollLeft]));
     old.replaceWith(fresh);
     for (const node of $$(".scroll", fresh)) node.scrollLeft = scrolled.get(node.ariaLabel) ?? 0;
     prepare(fresh);
   };
-  const refresh = async () => {
-    if (fetching || document.hidden || !regions().some((region) => isStale(region) && !isInUse(region))) return;
+  const isHeld = (region) => "held" in region.dataset;
+  // `wanted` = the region that a person wants to see anew.
+  const refresh = async (wanted) => {
+    const isDue = (region) => region === wanted || (isStale(region) && (isHeld(region) || !isInUse(region)));
+    if ((fetching && !wanted) || document.hidden || !regions().some(isDue)) return;
     fetching = true;
     try {
       const answer = await fetch(location.href, { headers: { "x-console-fragment": "1" }, redirect: "manual" });
       if (answer.type === "opaqueredirect" || answer.status === 401) return location.reload();
-      if (!answer.ok) return;
+      if (!answer.ok) return wanted && location.reload();
       const at = Number(answer.headers.get("x-console-at") ?? 0);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const region of regions()) {
         const fresh = page.getElementById(region.id);
-        if (!fresh || !isStale(region) || isInUse(region)) continue;
+        if (!fresh || !isDue(region)) continue;
         made.set(region.id, at);
-        replace(region, fresh);
+        if (region !== wanted && isHeld(region)) $("[data-changed]", region).hidden = region.dataset.held === fresh.dataset.held;
+        else replace(region, fresh);
+      }
+      const title = wanted && $(`#${CSS.escape(wanted.id)} h1`);
+      if (title) {
+        title.tabIndex = -1;
+        title.focus();
       }
     } catch {
       // The stream tells when the console is there again.
@@ -197,6 +211,12 @@
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => event.persisted && listen());
   document.addEventListener("focusout", () => setTimeout(refresh, 50));
+  document.addEventListener("click", (event) => {
+    const region = event.target instanceof Element && event.target.closest("[data-afresh]")?.closest("[data-held]");
+    if (!region || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    refresh(region);
+  });
 
   // ---- Keys ------------------------------------------------------------------------------------------------------
   const dialog = $("#shortcuts");

@@ -19,6 +19,7 @@ else
   if redis.call('HGET', items .. id, 'facts') ~= ARGV[9] then
     redis.call('HSETNX', items .. id, 'revision', 1)
     redis.call('HINCRBY', items .. id, 'revision', 1)
+    redis.call('HINCRBY', KEYS[1], 'changes', 1)
     reopens = true
   end
   if reopens and state ~= 'open' then

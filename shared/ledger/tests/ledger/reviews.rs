@@ -149,6 +149,7 @@ async fn a_decision_holds_for_the_facts_that_were_seen_and_no_others() {
     assert_eq!(ledger.raise_review(&with("10")).await.unwrap().revision, 1);
     let changed = ledger.raise_review(&with("20")).await.unwrap();
     assert_eq!((changed.id, changed.revision), (item.id, 2));
+    assert_eq!(ledger.review_changes().await.unwrap(), 1);
 
     for state in [Accepted, Dismissed] {
         let stale = ledger.decide_review(&item.id, state, Some(1), "lena", Some("agreed"), at(1)).await.unwrap_err();

@@ -116,11 +116,30 @@ pub(super) fn one(shown: &ReviewPage, viewer: &Viewer, now: DateTime<Utc>) -> Ma
     };
     html! {
         p .crumbs { a href="/reviews" { "Review list" } " › " "Item " (item.id) }
-        (head(title, state_badge(&item.state), html! {}))
-        (live("review-facts", "reviews", known))
-        @if viewer.may(Role::Operator) { (actions(shown)) }
-        h2 { "History of the record on this list" }
-        (history(shown, now))
+        // Held as a whole: facts, state and the revision that a decision sends are of one moment.
+        div #review data-live="reviews" data-held={ (item.revision) " " (item.state) } {
+            (head(title, state_badge(&item.state), html! {}))
+            (known)
+            (changed(&item.id))
+            @if viewer.may(Role::Operator) { (actions(shown)) }
+            h2 { "History of the record on this list" }
+            (history(shown, now))
+        }
+    }
+}
+
+/// What the script shows once the item is another one than this page shows.
+fn changed(id: &str) -> Markup {
+    html! {
+        div .changed role="status" {
+            div .message.warn data-changed hidden {
+                p {
+                    "This item changed. You still see it as it was before, and a decision about that would be refused. "
+                    a href={ "/reviews/" (id) } data-afresh { "Look at it again" }
+                    "; what you wrote stays."
+                }
+            }
+        }
     }
 }
 

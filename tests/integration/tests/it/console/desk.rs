@@ -1,9 +1,13 @@
 //! What else people do at the console: decide, test and pause connections, order reads, look a record up.
 
-use mlc_model::ConnectionId;
+use mlc_ledger::ReviewState;
+use mlc_model::{Clock as _, ConnectionId, SystemClock};
 use mlc_queue::Lane;
 
-use super::{browser::Browser, site::Site};
+use super::{
+    browser::Browser,
+    site::{Site, review},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reviews_are_decided_and_connections_are_tested_paused_released_and_given_secrets() {
@@ -54,6 +58,47 @@ async fn reviews_are_decided_and_connections_are_tested_paused_released_and_give
         assert!(!page.as_str().unwrap_or_default().contains("canary-of-the-browser"), "{path}");
     }
     assert!(!site.log().contains("canary-of-the-browser"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_changes_while_somebody_decides_says_so_and_stands_as_it_was_seen() {
+    const NOTE: &str = "#dismiss-note";
+    let site = Site::furnished().await;
+    let ledger = &site.house.context.ledger;
+    let browser = Browser::open(&site.base).await;
+    let note = "return document.querySelector('#dismiss-note').value";
+    let revisions = "return [...document.querySelectorAll('main [name=revision]')].map(e => e.value).join()";
+    browser.go("/reviews/1").await;
+    browser.press("main", "Dismiss…").await;
+    browser.fill(NOTE, "entered by hand").await;
+    // Whoever reads once more what is about to be decided stands in no field.
+    browser.script("document.activeElement.blur()").await;
+    ledger.raise_review(&review(0, "250.00")).await.unwrap();
+    browser.sees("This item changed").await;
+    let shown = browser.text("main").await;
+    assert!(shown.contains("112.50") && !shown.contains("250.00"), "{shown}");
+    assert_eq!((browser.script(revisions).await, browser.script(note).await), ("1,1".into(), "entered by hand".into()));
+    assert_eq!(browser.inspect("review-changed").await, [""; 0]);
+
+    browser.press("main [role=status]", "Look at it again").await;
+    browser.sees("250.00").await;
+    let shown = browser.text("main").await;
+    assert!(!shown.contains("112.50") && !shown.contains("This item changed"), "{shown}");
+    assert_eq!((browser.script(revisions).await, browser.script(note).await), ("2,2".into(), "entered by hand".into()));
+    browser.press("main details[open]", "Dismiss item 1").await;
+    browser.sees("Reopen…").await;
+    browser.sees("entered by hand").await;
+
+    // What somebody else decides is told in the same way; the same facts once more are no news.
+    browser.go("/reviews/2").await;
+    ledger.raise_review(&review(1, "112.50")).await.unwrap();
+    let item = ledger.reviews(None, 2, None).await.unwrap().pop().unwrap().id;
+    ledger.decide_review(&item, ReviewState::Accepted, None, "lena", None, SystemClock.now()).await.unwrap();
+    browser.sees("This item changed").await;
+    browser.press("main [role=status]", "Look at it again").await;
+    browser.sees("Reopen…").await;
+    assert!(browser.text("main .head").await.contains("accepted"));
+    assert!(browser.complaints().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

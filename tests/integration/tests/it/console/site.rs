@@ -107,22 +107,23 @@ impl Site {
 }
 
 async fn raise_reviews(house: &House) {
-    let flow = FlowId::parse("epicor_to_adobe::ap_invoices").unwrap();
-    for (place, kind) in
-        [ReviewKind::PriceDifference, ReviewKind::DebitMemo, ReviewKind::Conflict].into_iter().enumerate()
-    {
-        let review = NewReview {
-            flow: flow.clone(),
-            key: RecordKey::from_text(&format!("EPIC06:INV:{}:AB-{place}", 118 + place)),
-            kind,
-            about: format!("version {place}"),
-            summary: format!("The invoice differs from its order by 12.50 USD {}", HOSTILE[place]),
-            facts: [("order total", "100.00"), ("invoice total", "112.50"), ("limit", "10.00")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            job: None,
-            at: chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
-        };
-        house.context.ledger.raise_review(&review).await.unwrap();
+    for place in 0..3 {
+        house.context.ledger.raise_review(&review(place, "112.50")).await.unwrap();
+    }
+}
+
+/// What stands on the review list as item `place + 1`, with this total of its invoice.
+pub(crate) fn review(place: usize, invoice_total: &str) -> NewReview {
+    NewReview {
+        flow: FlowId::parse("epicor_to_adobe::ap_invoices").unwrap(),
+        key: RecordKey::from_text(&format!("EPIC06:INV:{}:AB-{place}", 118 + place)),
+        kind: [ReviewKind::PriceDifference, ReviewKind::DebitMemo, ReviewKind::Conflict][place],
+        about: format!("version {place}"),
+        summary: format!("The invoice differs from its order by 12.50 USD {}", HOSTILE[place]),
+        facts: [("order total", "100.00"), ("invoice total", invoice_total), ("limit", "10.00")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        job: None,
+        at: chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
     }
 }
