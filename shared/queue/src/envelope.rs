@@ -1,8 +1,9 @@
 //! A job as Redis holds it: one readable line, then the sealed payload.
 //!
 //! `1 <lane> <priority 0-2> <kind> <unique hash or -> <enqueued ms> <max attempts> <timeout ms> <kind's version>
-//! <parent id or -> <trace> <subject or -> [@<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the whole line.
-//! Only a job that was ordered for later has the last word; who does not know it reads the line without it.
+//! <parent id or -> <trace> <subject or -> [^<letter>] [@<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the whole
+//! line. Only what follows from a replayed letter has the word `^`: that letter's lane, kind and unique key, with commas. Only a job
+//! that was ordered for later has the last word. Who does not know them reads the line without them.
 //! The line never changes; what does change stands in the job's history. The payload changes only on the dead-letter shelf,
 //! when a person edits it.
 
@@ -33,6 +34,8 @@ pub(crate) struct Envelope {
     pub(crate) parent: Option<String>,
     pub(crate) trace: String,
     pub(crate) subject: Option<String>,
+    /// The replayed letter that it follows from: lane, kind and unique key, as in the names of `carried`.
+    pub(crate) letter: Option<String>,
     /// When it could start at the earliest, where it was ordered for later.
     pub(crate) due_ms: Option<i64>,
 }
@@ -50,7 +53,7 @@ impl Envelope {
 
     pub(crate) fn head(&self) -> String {
         format!(
-            "1 {} {} {} {} {} {} {} {} {} {} {}{}",
+            "1 {} {} {} {} {} {} {} {} {} {} {}{}{}",
             self.lane,
             self.priority.digit(),
             self.kind,
@@ -62,6 +65,7 @@ impl Envelope {
             self.parent.as_deref().unwrap_or("-"),
             self.trace,
             self.subject.as_deref().map_or_else(|| "-".to_owned(), escape),
+            self.letter.as_ref().map(|letter| format!(" ^{}", letter.replace(' ', ","))).unwrap_or_default(),
             self.due_ms.map(|due| format!(" @{due}")).unwrap_or_default(),
         )
     }
@@ -80,7 +84,7 @@ impl Envelope {
         let number =
             |text: &str, what: &str| text.parse::<u64>().map_err(|_| unreadable(&format!("{what} is no number")));
         let optional = |text: &str| (text != "-").then(|| text.to_owned());
-        let envelope = Self {
+        let mut envelope = Self {
             lane: Lane::parse(word("lane")?)?,
             priority: Priority::from_digit(word("priority")?).ok_or_else(|| unreadable("its priority is unknown"))?,
             kind: word("kind")?.to_owned(),
@@ -92,8 +96,16 @@ impl Envelope {
             parent: optional(word("parent")?),
             trace: word("trace")?.to_owned(),
             subject: optional_word(word("subject")?),
-            due_ms: words.next().and_then(|due| due.strip_prefix('@')?.parse().ok()),
+            letter: None,
+            due_ms: None,
         };
+        for word in words {
+            match (word.strip_prefix('^'), word.strip_prefix('@')) {
+                (Some(letter), _) => envelope.letter = Some(letter.replace(',', " ")),
+                (_, Some(due)) => envelope.due_ms = due.parse().ok(),
+                _ => {}
+            }
+        }
         Ok((envelope, &stored[end + 1..]))
     }
 }
@@ -208,6 +220,7 @@ mod tests {
             parent: Some("1k9e8p0q00000abcdef".to_owned()),
             trace: "1k9e8p0q00000abcdee".to_owned(),
             subject: Some("EPIC06:VEND:17 and 99 % more".to_owned()),
+            letter: None,
             due_ms: None,
         }
     }
@@ -226,13 +239,20 @@ mod tests {
             later.head(),
             "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - @1763800060000"
         );
+        let cured = Envelope { letter: Some("epicor-main poll_page 0123456789abcdef".to_owned()), ..later };
+        assert_eq!(
+            cured.head(),
+            "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - \
+             ^epicor-main,poll_page,0123456789abcdef @1763800060000"
+        );
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         for subject in [None, Some("-"), Some("a b\nc%"), Some("Ümläut"), Some("plain")] {
             let due_ms = subject.map(|_| 1_763_800_060_000);
-            let written = Envelope { subject: subject.map(str::to_owned), due_ms, ..envelope() };
+            let letter = subject.filter(|word| word.len() > 1).map(|_| "hubspot-main push_record -".to_owned());
+            let written = Envelope { subject: subject.map(str::to_owned), letter, due_ms, ..envelope() };
             let stored = [written.head().as_bytes(), b"\n", b"sealed\nbytes"].concat();
             let (read, sealed) = Envelope::read("x", &stored).unwrap();
             assert_eq!(read, written);

@@ -22,7 +22,7 @@
 //! | `dead_bytes` | STRING | bytes on the shelf, bounded by the budget | as `dead` | as `dead` |
 //! | `dead_count` | HASH | lane\|fault kind → letters | as `dead` | as `dead` |
 //! | `triage` | HASH | id → who looks after the letter, note sealed | people; as `dead` from `carried` | with the letter |
-//! | `carried` | HASH | lane, kind, unique key and subject of a replayed letter with a triage → ms, times it came back by then, its id, its triage | replay, bulk_step | finish, claim (poison): the next letter about the same takes it over. The oldest go over 10,000 and after 7 days |
+//! | `carried` | HASH | lane, kind, unique key and subject of a replayed letter with a triage → ms, times it came back by then, its id, its triage | replay, bulk_step | finish, claim (poison): the next letter about the same takes it over. finish: the last job of its chain that is about the same is done. The oldest go over 10,000 and after 7 days |
 //! | `carried_at` | ZSET | field of `carried` → ms of the replay | as `carried` | as `carried` |
 //! | `triage_cause` | HASH | hash of a cause → as `triage` | people | with the last letter of the cause |
 //! | `bulk:<id>` | HASH | one operation on many letters: filter, rate, state, counts, cursor | bulk_start, bulk_switch, bulk_step | bulk_start, when over 1,000 are kept and it has ended |

@@ -68,8 +68,17 @@ pub(crate) fn read_fault(record: &[u8]) -> Fault {
 pub(crate) fn about(id: &str, record: &[u8]) -> Option<String> {
     let words: Vec<&str> = words_of(record)?.take(9).collect();
     let [_, lane, kind, _, _, _, unique, _, subject] = words[..] else { return None };
-    let unique = if unique == "-" && subject.contains('…') { id } else { unique };
-    (subject != "-").then(|| format!("{lane} {kind} {unique} {subject}"))
+    (subject != "-").then(|| format!("{lane} {kind} {} {subject}", told_apart_by(id, unique, subject)))
+}
+
+/// The same without the subject, of a job that was a letter.
+pub(crate) fn letter(id: &str, envelope: &Envelope) -> String {
+    let (unique, subject) = (envelope.unique.as_deref().unwrap_or("-"), envelope.subject.as_deref().unwrap_or("-"));
+    format!("{} {} {}", envelope.lane, envelope.kind, told_apart_by(id, unique, subject))
+}
+
+fn told_apart_by<'a>(id: &'a str, unique: &'a str, subject: &str) -> &'a str {
+    if unique == "-" && subject.contains('…') { id } else { unique }
 }
 
 fn words_of(record: &[u8]) -> Option<std::str::Split<'_, char>> {
@@ -109,6 +118,7 @@ mod tests {
             parent: None,
             trace: "t".to_owned(),
             subject: Some("EPIC06:VEND:17 and more".to_owned()),
+            letter: None,
             due_ms: None,
         };
         let fault = Fault::rejected_field("vendor_to_company", "name", "vendor 17 has no name");

@@ -17,11 +17,12 @@ use super::{
 };
 use crate::{
     Lane, Priority, Queue, QueueError,
-    envelope::Envelope,
+    envelope::{Envelope, escape},
     history::History,
     order::Prepared,
     policy::Step,
     shelf_record::{self, ShelfRecord},
+    subject::{Bearing, Sought},
     verb::{TURN, answer},
 };
 
@@ -47,6 +48,14 @@ impl Ticket {
     /// The member of `leased`: holding it is the right to settle the job.
     pub(crate) fn member(&self) -> String {
         format!("{}:{}", self.id, self.token)
+    }
+
+    /// The replayed letter that this is, or follows from; as in [`Envelope::letter`].
+    fn letter(&self) -> Option<String> {
+        if self.history.as_ref().is_some_and(|history| history.replays > 0) {
+            return Some(shelf_record::letter(self.id.as_str(), &self.envelope));
+        }
+        self.envelope.letter.clone()
     }
 }
 
@@ -90,8 +99,9 @@ impl<T: AsRef<Ticket>> Settled<T> {
         let (mut then, mut shelve) = (Vec::new(), Vec::new());
         if let Step::Done { then: orders, shelve: refused } = &mut step {
             let (now, parent) = (queue.now_ms(), ticket.as_ref());
+            let letter = parent.letter();
             let mut prepare = |order: crate::Order| {
-                order.follows(&parent.id, &parent.envelope.trace).prepare(
+                order.follows(&parent.id, &parent.envelope.trace, letter.clone()).prepare(
                     now,
                     queue.config().max_attempts,
                     queue.0.sealer.as_ref(),
@@ -101,6 +111,20 @@ impl<T: AsRef<Ticket>> Settled<T> {
             shelve = std::mem::take(refused).into_iter().map(|(order, fault)| (prepare(order), fault)).collect();
         }
         Self { ticket, step, run_ms: 0, then, shelve }
+    }
+
+    /// The field of `carried` that this success ends: what was replayed has succeeded with the last job about it. Any other job
+    /// has none, so that the many cost nothing.
+    fn cured(&self) -> Option<String> {
+        let ticket = self.ticket.as_ref();
+        let (letter, subject) = (ticket.letter()?, ticket.envelope.subject.as_deref()?);
+        let sought = Sought::new(subject);
+        let goes_on = |order: &Prepared| {
+            let next = order.envelope.subject.as_deref();
+            next == Some(subject) || sought.bearing(next) == Some(Bearing::MayCarry)
+        };
+        let is_last = !self.then.iter().chain(self.shelve.iter().map(|(order, _)| order)).any(goes_on);
+        is_last.then(|| format!("{letter} {}", escape(subject)))
     }
 
     /// How long the run took.
@@ -213,6 +237,7 @@ impl Queue {
         holders: &HashMap<String, String>,
     ) {
         let (mut members, mut done, mut freed, mut old) = <(Section, Section, Section, Section)>::default();
+        let mut cured = Section::default();
         let (mut front, mut notes, mut delays) = <(Vec<&Ticket>, Section, Section)>::default();
         let (mut holds, mut shelf) = <(Section, Section)>::default();
         let mut lanes: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
@@ -241,6 +266,7 @@ impl Queue {
                     done.push(id);
                     ended(Ended::Done, ticket.history.as_ref().map_or(0, |history| history.attempts) + 1);
                     envelope.unique.iter().for_each(|key| freed.push(key));
+                    result.cured().into_iter().for_each(|name| cured.push(name));
                     if ticket.history.is_some() {
                         old.push(id);
                     }
@@ -277,7 +303,7 @@ impl Queue {
             ends.push(ended::line(order.id.as_str(), &order.envelope, end));
             push_letter(&mut shelf, order.id.as_str(), ShelfRecord::of(&order.envelope, order.bytes.len(), fault));
         }
-        for section in [&members, &done, &freed, &old] {
+        for section in [&members, &done, &freed, &old, &cured] {
             section.write(command);
         }
         command.arg(3 * lanes.len());
@@ -377,6 +403,7 @@ fn nameless_ticket(id: &str, token: u64, lane: &Value, bytes: usize) -> Result<T
         parent: None,
         trace: id.to_owned(),
         subject: None,
+        letter: None,
         due_ms: None,
     };
     Ok(Ticket { id: JobId::parse(id)?, token, envelope, bytes, history: None, waited_ms: 0 })

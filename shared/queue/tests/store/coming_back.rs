@@ -104,6 +104,65 @@ async fn the_letter_of_a_follow_up_has_the_assignee_and_the_note_of_the_one_that
     assert_eq!(desk(&third), (Some("otto"), Some((2, second.job.id.as_str()))));
 }
 
+async fn is_at_rest(house: &House) -> bool {
+    let lane = house.lane().await;
+    lane.ready + lane.delayed + lane.running == 0
+}
+
+/// Works until nothing waits or runs any more.
+async fn carry_out(house: &House, run: fn(&Errand) -> Outcome) {
+    let worker = house.work(2, move |errand, _| Box::pin(async move { run(&errand) }));
+    eventually("everything is done", async || is_at_rest(house).await).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_ends_what_the_replayed_letter_left_behind() {
+    let house = House::open().await;
+    house.enqueue(&[unique_errand(1, "record 1"), errand(2)]).await;
+    refuse(&house, 2).await;
+    let ids: Vec<JobId> = on_shelf(&house).await.into_iter().map(|letter| letter.job.id).collect();
+    assign(&house, &[&ids[0], &ids[1]]).await;
+    house.queue.replay(&ids, "otto").await.unwrap();
+    assert_eq!(carried(&house).await, (2, 2));
+    carry_out(&house, |_| Outcome::done()).await;
+    assert_eq!((house.lane().await.dead, carried(&house).await), (0, (0, 0)));
+    // The next refusal is another matter.
+    house.enqueue(&[unique_errand(1, "record 1"), errand(2)]).await;
+    refuse(&house, 2).await;
+    assert!(on_shelf(&house).await.iter().all(|letter| desk(letter) == (None, None)));
+}
+
+/// What was read afresh is pushed by a job of another key, which may have to wait in another one yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_job_about_the_same_thing_tells_whether_it_has_succeeded() {
+    fn read_and_push(job: &Errand, then: Outcome) -> Outcome {
+        match job.unique.as_deref() {
+            // Another record, which goes with it and is done long before.
+            Some("record 1") => Outcome::Done { then: vec![errand(2), unique_errand(1, "push")], shelve: Vec::new() },
+            Some("push") => Outcome::Done { then: vec![unique_errand(1, "push later")], shelve: Vec::new() },
+            Some(_) => then,
+            None => Outcome::done(),
+        }
+    }
+    let house = House::open().await;
+    house.enqueue(&[unique_errand(1, "record 1")]).await;
+    refuse(&house, 1).await;
+    let first = on_shelf(&house).await.remove(0).job.id;
+    assign(&house, &[&first]).await;
+    house.queue.replay(&[first.clone()], "otto").await.unwrap();
+    carry_out(&house, |errand| {
+        let shelve = vec![(unique_errand(1, "record 1"), fault(FaultKind::Rejected))];
+        read_and_push(errand, Outcome::Done { then: Vec::new(), shelve })
+    })
+    .await;
+    let second = on_shelf(&house).await.remove(0);
+    assert_eq!(desk(&second), (Some("otto"), Some((1, first.as_str()))));
+    house.queue.replay(&[second.job.id.clone()], "otto").await.unwrap();
+    carry_out(&house, |errand| read_and_push(errand, Outcome::done())).await;
+    assert_eq!((house.lane().await.dead, carried(&house).await), (0, (0, 0)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_chosen_letters_and_of_all_that_match_those_come_back_that_somebody_looked_after() {
     let house = House::open().await;
@@ -226,6 +285,13 @@ async fn any_subject_is_known_again_and_none_is_no_subject() {
         let wanted = if named { (Some("otto"), Some((1, id.as_str()))) } else { (None, None) };
         assert_eq!(desk(&letter), wanted, "{subject:?}");
     }
+    // And is forgotten once it is done.
+    house.queue.replay(&all, "lena").await.unwrap();
+    let registry = Registry::new().on(|_: Called, _context| async { Outcome::done() });
+    let worker = house.work_with(registry, 4, Duration::from_secs(10));
+    eventually("they are done", async || is_at_rest(&house).await).await;
+    worker.stop().await;
+    assert_eq!(carried(&house).await, (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
