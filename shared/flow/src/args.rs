@@ -218,10 +218,18 @@ pub struct PushRecord {
     /// How often these records have waited for the firm they belong to.
     #[serde(default)]
     pub waits: u32,
+    /// How often they have waited for a firm of which a reading was ordered and not yet done.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub readings: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl PushRecord {
-    /// The same order for other records: the rest stays as it is.
+    /// The same order for other records: the rest stays as it is, and no reading was waited for.
     #[must_use]
     pub fn with_records(&self, records: Vec<Record>, waits: u32) -> Self {
         Self {
@@ -231,6 +239,7 @@ impl PushRecord {
             window: self.window.clone(),
             records,
             waits,
+            readings: 0,
         }
     }
 }

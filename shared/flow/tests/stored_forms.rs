@@ -85,6 +85,10 @@ fn a_push_record_of_every_record_is_read_as_it_was_stored() {
             "records": [record], "waits": 0
         }));
     }
+    survives::<PushRecord>(json!({
+        "flow": "epicor_to_hubspot::vendors", "from": "epicor-main", "to": "hubspot-main", "records": [{"contact": contact}], "waits": 0,
+        "readings": 3
+    }));
 }
 
 #[test]

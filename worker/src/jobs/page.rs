@@ -144,6 +144,7 @@ pub(crate) async fn digest(
             window: scope.window.clone(),
             records,
             waits: 0,
+            readings: 0,
         })?;
         digest.then.push(order.priority(scope.run.priority));
     }

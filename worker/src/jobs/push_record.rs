@@ -5,7 +5,7 @@ mod single;
 
 use mlc_flow::{Ask, PollPage, PushRecord, Record};
 use mlc_ledger::{Action, AuditNote};
-use mlc_model::{Fault, System};
+use mlc_model::{Fault, RecordKey, System};
 use mlc_queue::{JobContext, Order, Outcome};
 
 use crate::{context::Context, entities, flows::Rules};
@@ -30,10 +30,14 @@ pub(crate) async fn run(context: &Context, job: PushRecord, run: &JobContext) ->
 
 /// The order that stands on the shelf for a record that cannot be mapped: read it again at the source, where it will have been put right.
 fn read_afresh(job: &PushRecord, record: &Record) -> Result<Order, Fault> {
-    let key = record.key();
+    Order::of(&reading(job, record.key())?)
+}
+
+/// The job that reads one record of this flow afresh, whoever orders it.
+fn reading(job: &PushRecord, key: RecordKey) -> Result<PollPage, Fault> {
     let (entity, row) = entities::row_of(&key)
         .ok_or_else(|| Fault::defect("push_record.read_afresh", format!("{key} is no key of a row at the source")))?;
-    Order::of(&PollPage {
+    Ok(PollPage {
         flow: job.flow.clone(),
         entity,
         from: job.from.clone(),

@@ -7,7 +7,7 @@ use redis::Value;
 
 use super::orders;
 use crate::{
-    Enqueued, Order, Queue, QueueError,
+    Enqueued, Order, Queue, QueueError, UniqueKey,
     order::Prepared,
     verb::{ENQUEUE, answer},
 };
@@ -40,6 +40,28 @@ impl Queue {
             self.0.fsync.pass().await?;
         }
         Ok(results)
+    }
+
+    /// Whether a job of each of these keys, a few hundred at most, waits or runs, in their sequence. One on the shelf does neither.
+    /// Asks twice: a job that is done in between still counts.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`].
+    pub async fn under_way(&self, keys: &[UniqueKey]) -> Result<Vec<bool>, QueueError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.connection();
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.keys().key("unique"));
+        command.arg(keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>());
+        let holders: Vec<Option<String>> = command.query_async(&mut connection).await?;
+        let mut command = redis::cmd("ZMSCORE");
+        command
+            .arg(self.keys().key("dead"))
+            .arg(holders.iter().map(|id| id.as_deref().unwrap_or_default()).collect::<Vec<_>>());
+        let dead: Vec<Option<f64>> = command.query_async(&mut connection).await?;
+        Ok(holders.iter().zip(dead).map(|(holder, dead)| holder.is_some() && dead.is_none()).collect())
     }
 
     async fn enqueue_prepared(&self, orders: &[Prepared]) -> Result<Vec<Enqueued>, QueueError> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use mlc_model::FaultKind;
-use mlc_queue::{DeadFilter, JobState, Outcome, Page, SnoozeReason};
+use mlc_queue::{DeadFilter, JobState, Outcome, Page, SnoozeReason, UniqueKey};
 
 use crate::house::*;
 
@@ -86,6 +86,29 @@ async fn follow_ups_and_shelved_orders_are_stored_with_the_end_of_their_job() {
     let letter = house.queue.dead_letters(&DeadFilter::default(), &Page::default()).await.unwrap().items.remove(0);
     assert_eq!((letter.job.subject.as_deref(), letter.job.parent.as_ref()), (Some("errand 5"), Some(root.id())));
     assert_eq!(house.lane().await.bytes, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_under_way_until_its_job_is_done_or_stands_on_the_shelf() {
+    let house = House::open().await;
+    let keys = ["waits", "none"].map(UniqueKey::of);
+    let under_way = async || house.queue.under_way(&keys).await.unwrap();
+    assert_eq!(under_way().await, [false, false]);
+    let order = unique_errand(1, "waits");
+    house.enqueue(std::slice::from_ref(&order)).await;
+    assert_eq!(under_way().await, [true, false]);
+    let worker = house.work(1, |_, context| {
+        Box::pin(async move { if context.replays == 0 { fault(FaultKind::Rejected).into() } else { Outcome::done() } })
+    });
+    eventually("it is dead", async || house.lane().await.dead == 1).await;
+    assert_eq!(under_way().await, [false, false]);
+    house.queue.pause(&lane("main"), "lena", "to look").await.unwrap();
+    house.queue.replay(std::slice::from_ref(order.id()), "lena").await.unwrap();
+    assert_eq!(under_way().await, [true, false]);
+    house.queue.resume(&lane("main"), "lena").await.unwrap();
+    eventually("it is done", async || under_way().await == [false, false]).await;
+    worker.stop().await;
+    assert!(house.queue.under_way(&[]).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use mlc_house::{CUSTOMERS, House, HouseConfig, VENDORS};
-use mlc_queue::{DeadLetter, Triage, TriageKey};
+use mlc_queue::{DeadLetter, JobState, Triage, TriageKey};
 use mlc_simulators::epicor::{Broken, SeedCompany, Seeded};
 
-use crate::trouble::{assert_no_dead_letters, delivered, replay_all, texts};
+use crate::trouble::{assert_no_dead_letters, delivered, jobs, replay_all, texts, until};
 
 /// A company of which some rows are broken in every way that is known.
 fn seed(house: &House) -> Seeded {
@@ -118,6 +118,31 @@ async fn after_the_fix_and_a_replay_none_is_left_and_everybody_is_there() {
     let people = house.hubspot.contacts().len();
     let linked: BTreeSet<String> = house.hubspot.associations().into_iter().map(|link| link.contact).collect();
     assert_eq!(linked.len(), people, "every contact belongs to a company");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn persons_wait_for_a_firm_that_is_still_to_be_read_however_long_that_takes() {
+    let house = House::open().await.unwrap();
+    seed(&house);
+    sync_all(&house).await;
+    house.epicor.store().fix_broken();
+    // The readings stand in the lane as behind hundreds of others.
+    let (queue, epicor) = (&house.context.queue, house.lane("epicor-main").unwrap());
+    queue.pause(&epicor, "otto", "a long queue").await.unwrap();
+    let ids: Vec<_> = house.dead_letters().await.unwrap().into_iter().map(|letter| letter.job.id).collect();
+    queue.replay(&ids, "otto").await.unwrap();
+    until("the persons wait longer than for a firm that nobody reads", async || {
+        let now = house.context.clock.now();
+        let waiting = jobs(&house, "hubspot-main", JobState::Delayed).await;
+        waiting.iter().any(|job| job.at.is_some_and(|at| at - now > chrono::TimeDelta::seconds(5)))
+    })
+    .await;
+    assert_no_dead_letters(&house).await;
+    queue.resume(&epicor, "otto").await.unwrap();
+    house.settle().await.unwrap();
+    assert_no_dead_letters(&house).await;
+    let linked: BTreeSet<String> = house.hubspot.associations().into_iter().map(|link| link.contact).collect();
+    assert_eq!(linked.len(), house.hubspot.contacts().len(), "every contact belongs to a company");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

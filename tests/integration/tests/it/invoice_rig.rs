@@ -224,6 +224,7 @@ pub(crate) async fn push(house: &House, invoice: &ApInvoice, again: u32) {
         window: None,
         records: vec![Record::ApInvoice(Box::new(invoice.clone()))],
         waits: again,
+        readings: 0,
     };
     house.context.queue.enqueue(&[Order::of(&job).unwrap()]).await.unwrap();
 }

@@ -86,6 +86,7 @@ async fn an_older_push_that_arrives_late_is_superseded() {
         window: None,
         records: vec![Record::Vendor(vendor)],
         waits: 0,
+        readings: 0,
     };
     house.context.queue.enqueue(&[Order::of(&late).unwrap()]).await.unwrap();
     house.settle().await.unwrap();

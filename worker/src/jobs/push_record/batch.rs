@@ -6,15 +6,18 @@
 //! 4. Write by unique key, so that repeating is harmless.
 //! 5. Row and audit entry in one step, then the lease goes, then the job is finished together with its follow-ups.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use mlc_flow::{PushRecord, Record};
-use mlc_ledger::{Action, Delivery, Sighting, Verdict};
+use mlc_ledger::{Action, Delivery, Row, Sighting, Verdict};
 use mlc_model::{Fault, FaultKind, RecordKey, System};
 use mlc_outbound::{Said, witnessed};
-use mlc_queue::{JobContext, Order, Outcome};
+use mlc_queue::{Job as _, JobContext, Order, Outcome, UniqueKey};
 
-use super::{note, read_afresh};
+use super::{note, read_afresh, reading};
 use crate::{
     context::Context,
     exchanges::{BatchTold, Exchanges},
@@ -30,6 +33,8 @@ const MAX_WAITS: u32 = 8;
 const WAIT: chrono::TimeDelta = chrono::TimeDelta::milliseconds(500);
 /// A person whose firm is kept out or was refused: the firm may be on its way at this moment, let in or put right. About 8 s.
 const WAITS_FOR_A_CURE: u32 = 4;
+/// A person whose firm is about to be read afresh waits this often before that, up to 64 s each time: about an hour.
+const WAITS_FOR_A_READING: u32 = 62;
 /// A record in another worker's hands is tried again after this time.
 const BUSY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1500);
 /// From this attempt on a batch that the server chokes on is taken apart.
@@ -138,9 +143,10 @@ async fn with_companies(
         return Ok(batch);
     }
     let firms = context.ledger.row(&job.flow, &parents).await?;
+    let to_be_read = to_be_read(context, job, &parents, &firms).await?;
     let mut ready = Vec::with_capacity(batch.len());
-    let mut waiting = Vec::new();
-    for (one, firm) in batch.into_iter().zip(firms) {
+    let (mut waiting, mut waiting_for_reading) = (Vec::new(), Vec::new());
+    for ((one, firm), parent) in batch.into_iter().zip(firms).zip(&parents) {
         // The page of a person can be read before that of the firm, so only now it may be known that the firm stays out. Or it is just being let in.
         let excluded = firm.as_ref().is_some_and(|firm| firm.excluded);
         // A refused firm comes only when somebody puts it right: the wait is for the case that both are being replayed, where the firm
@@ -149,10 +155,13 @@ async fn with_companies(
         let most_waits = if is_refused || excluded { WAITS_FOR_A_CURE } else { MAX_WAITS };
         match firm.and_then(|firm| firm.target) {
             Some(company) => ready.push(one.with_company(company)),
+            // That takes as long as the queue before it, and only then the firm's own way begins.
+            None if job.readings < WAITS_FOR_A_READING && to_be_read.contains(parent) => {
+                waiting_for_reading.push(one.record);
+            }
             None if job.waits < most_waits => waiting.push(one.record),
             None if excluded => {}
             None => {
-                let parent = one.parent().map(|key| key.to_string()).unwrap_or_default();
                 let fault = Fault::new(
                     FaultKind::Rejected,
                     System::Connector,
@@ -168,11 +177,39 @@ async fn with_companies(
             }
         }
     }
+    let now = context.clock.now();
     if !waiting.is_empty() {
         let order = again(job, waiting, job.waits + 1)?;
-        then.orders.push(order.priority(run.priority).at(context.clock.now() + WAIT * (1 << job.waits.min(4))));
+        then.orders.push(order.priority(run.priority).at(now + WAIT * (1 << job.waits.min(4))));
+    }
+    if !waiting_for_reading.is_empty() {
+        let order = PushRecord { readings: job.readings + 1, ..job.with_records(waiting_for_reading, 0) };
+        then.orders.push(Order::of(&order)?.priority(run.priority).at(now + WAIT * (1 << job.readings.min(7))));
     }
     Ok(ready)
+}
+
+/// Those of the firms that are not at the target of which a reading waits or runs: somebody replayed them, or ordered it.
+async fn to_be_read(
+    context: &Context,
+    job: &PushRecord,
+    firms: &[RecordKey],
+    rows: &[Option<Row>],
+) -> Result<HashSet<RecordKey>, Fault> {
+    let mut missing = HashMap::new();
+    for (firm, row) in firms.iter().zip(rows) {
+        if row.as_ref().is_none_or(|row| row.target.is_none())
+            && let Some(key) = reading(job, firm.clone())?.unique_key()
+        {
+            missing.insert(firm, key);
+        }
+    }
+    let (firms, keys): (Vec<&RecordKey>, Vec<UniqueKey>) = missing.into_iter().unzip();
+    let under_way =
+        context.queue.under_way(&keys).await.map_err(|problem| {
+            Fault::new(FaultKind::Transient, System::Redis, "queue.under_way", problem.to_string())
+        })?;
+    Ok(firms.into_iter().zip(under_way).filter(|(_, is_one)| *is_one).map(|(firm, _)| firm.clone()).collect())
 }
 
 /// Writes down what happened, record by record; what failed goes alone.
