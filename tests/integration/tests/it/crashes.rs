@@ -114,6 +114,53 @@ async fn reach_moment(house: &House, round: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_dies_while_it_renews_the_token_stops_the_others_no_longer_than_its_right_lasts() {
+    let lease = Duration::from_secs(2);
+    let config = HouseConfig { hubspot_lines: "auth = \"oauth2\"".to_owned(), lease, ..HouseConfig::default() };
+    let house = House::open_without_worker(config).await.unwrap();
+    let known = add_vendors(&house, "r", 20);
+    house.hubspot.expire_oauth_tokens();
+    let endless = hubspot::Fault::times("oauth/", hubspot::FaultKind::Slow, 1);
+    house.hubspot.faults().add(hubspot::Fault { delay_ms: Some(120_000), ..endless });
+    let granted = house.hubspot.stats().tokens_granted;
+
+    let mut dying = Process::worker(&house, &[("MLC__LOG__LEVEL", "info")]);
+    house.order(VENDORS, Extent::Incremental).await.unwrap();
+    eventually("the token is being renewed", SOON, async || house.hubspot.stats().tokens_granted > granted).await;
+    dying.kill();
+    let mut redis = mlc_runtime::redis::RedisHandle::connect(&house.context.settings.redis).await.unwrap().manager;
+    let lock = renewal_lock(&house, &mut redis).await;
+    let lasts: i64 = redis::cmd("PTTL").arg(&lock).query_async(&mut redis).await.unwrap();
+    assert!((1..=20_000).contains(&lasts), "{lasts} ms");
+
+    let _heirs = [(); 2].map(|()| Process::worker(&house, &[("MLC__LOG__LEVEL", "info")]));
+    eventually("its push runs elsewhere", ELSEWHERE_WITHIN, async || pushes(&running(&house).await) > 0).await;
+    // It waits for the right of the dead one, whose 20 s pass at once here.
+    let _: i64 = redis::cmd("PEXPIRE").arg(&lock).arg(1).query_async(&mut redis).await.unwrap();
+    house.settle().await.unwrap();
+    assert_in_step(&house).await;
+    let stats = house.context.queue.stats().await.unwrap();
+    assert_eq!((stats.total("retried"), stats.total("dead"), stats.total("poisoned")), (0, 0, 0));
+    assert_eq!(house.hubspot.stats().companies.created, known.len() as u64);
+    assert_eq!(house.hubspot.stats().tokens_granted, granted + 2, "one that nobody heard of, and one for all");
+}
+
+/// The key under which a worker holds the right to renew the portal's token.
+async fn renewal_lock(house: &House, redis: &mut redis::aio::ConnectionManager) -> String {
+    let pattern = format!("{}:outbound:*:token_lock:*", house.context.settings.redis.namespace);
+    let mut cursor = 0_u64;
+    loop {
+        let (next, keys): (u64, Vec<String>) =
+            redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).query_async(redis).await.unwrap();
+        if let Some(key) = keys.into_iter().next() {
+            return key;
+        }
+        assert_ne!(next, 0, "nobody holds the right to renew");
+        cursor = next;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_resume_by_themselves_after_redis_was_killed_and_the_end_state_is_the_same() {
     tokio::join!(redis_dies(Duration::ZERO), redis_dies(Duration::from_secs(4)));
 }

@@ -5,7 +5,7 @@ use mlc_ledger::{ReviewItem, ReviewKind, ReviewState};
 use mlc_model::{ApInvoice, Version};
 use mlc_simulators::adobe::{Fault, FaultKind};
 
-use crate::invoice_rig::{Billing, ShopOrder, carry, dec, house, invoice, push, release, reviews, shown, the_order};
+use crate::invoice_rig::{Billing, ShopOrder, carry, dec, flow, house, invoice, push, release, reviews, shown, the_order};
 
 async fn decide(house: &House, item: &ReviewItem, state: ReviewState) {
     let at = house.context.clock.now();
@@ -118,4 +118,36 @@ async fn what_is_open_of_an_order_of_many_lines_keeps_its_own_prices_and_is_judg
     carry(&house, &second).await;
     assert_eq!(reviews(&house, &second).await.len(), 1, "twice the order's price is for a person");
     assert_eq!(shop.invoices().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn own_prices_of_orders_of_any_length_outlive_two_invoices_that_come_at_once_and_fail_half_way() {
+    let house = quick().await;
+    let shop = house.shop();
+    for (number, lines) in [(5001, 1), (5002, 30), (5003, 31), (5004, 100), (5005, 900), (5006, 1_020)] {
+        let order = ShopOrder::of(number, (1..=lines).map(|line| release(line, 1, "4", "5")).collect());
+        order.place(shop);
+        let id = the_order(shop, &order).entity_id;
+        let bill = |name: &str, amount: &str| {
+            (1..=lines).fold(invoice(&format!("{name}-{lines}")), |ours, line| ours.bills([number, line, 1], "1", amount))
+        };
+        let (one, two) = (bill("ONE", "5.01"), bill("TWO", "5.02"));
+        // Each time the order stands corrected for one of them.
+        shop.add_fault(Fault::times(&format!("order/{id}/invoice"), FaultKind::ResetBefore, 4));
+        push(&house, &one, 1).await;
+        push(&house, &two, 1).await;
+        house.settle().await.unwrap();
+        assert_eq!(house.dead_letters().await.unwrap().len(), 0, "{lines} lines");
+        let made: Vec<_> = shop.invoices_of(id).iter().map(|made| shown(made.grand_total)).collect();
+        let wanted = |cents: i64| rust_decimal::Decimal::new(cents * lines, 2);
+        assert!(made.len() == 2 && made.contains(&wanted(501)) && made.contains(&wanted(502)), "{lines}: {made:?}");
+        let items = the_order(shop, &order).items;
+        let strange = items.iter().filter(|item| shown(item.price) != dec("5")).count();
+        assert_eq!((items.len() as i64, strange), (lines, 0), "{lines} lines");
+        for piece in 0..34 {
+            let name = if piece == 0 { "before_invoice".to_owned() } else { format!("before_invoice_{piece}") };
+            let kept = house.context.ledger.kept(&flow(), &order.increment_id(), &name).await.unwrap();
+            assert_eq!(kept, None, "{lines} lines, {name}");
+        }
+    }
 }
