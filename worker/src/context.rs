@@ -100,10 +100,8 @@ impl Context {
 
     /// Our own Redis being full, read-only or away is no failure of the job: it waits, and no attempt is burned.
     pub(crate) fn waits_for_redis(&self, fault: &Fault) -> Option<Outcome> {
-        (fault.system == System::Redis && fault.kind == FaultKind::Transient).then(|| Outcome::Snooze {
-            until: self.clock.now() + REDIS_PAUSE,
-            why: SnoozeReason::WaitsFor("redis".to_owned()),
-        })
+        (fault.system == System::Redis && fault.kind == FaultKind::Transient)
+            .then(|| Outcome::Snooze { until: self.clock.now() + REDIS_PAUSE, why: SnoozeReason::own_redis() })
     }
 
     pub(crate) fn company_rules(&self, flow: &FlowId, to: &ConnectionId) -> Result<CompanyRules, Fault> {

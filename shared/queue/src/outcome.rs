@@ -63,7 +63,20 @@ pub enum SnoozeReason {
     RecordBusy,
 }
 
+/// What jobs wait for that could not store what they did.
+const OWN_REDIS: &str = "redis";
+
 impl SnoozeReason {
+    /// This product's own Redis is full, read-only or was away. A worker that hears it starts no other job for a moment: each of a long backlog
+    /// would only find the same.
+    pub fn own_redis() -> Self {
+        Self::WaitsFor(OWN_REDIS.to_owned())
+    }
+
+    pub(crate) fn is_own_redis(&self) -> bool {
+        matches!(self, Self::WaitsFor(what) if what == OWN_REDIS)
+    }
+
     /// The reason as it is logged.
     pub fn as_str(&self) -> &str {
         match self {

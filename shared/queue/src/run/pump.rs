@@ -24,7 +24,7 @@ use super::{
     waiter::{Wait, Waiter},
 };
 use crate::{
-    LeaseWatch, Queue, QueueError,
+    LeaseWatch, Outcome, Queue, QueueError,
     history::History,
     policy::{Step, decide},
     store::turn::{CLAIM_MAX, Claim, Settled, Settlement},
@@ -38,6 +38,8 @@ const SECOND_TURN: usize = 8;
 const GATHER: Duration = Duration::from_millis(100);
 /// How often an idle worker that stops releases its waiting connection, until that answers.
 const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
+/// No job is claimed for so long after one found Redis full: each of a long backlog would find the same, thousands a second.
+const REST: Duration = Duration::from_millis(500);
 const AGAIN: RetryPolicy = RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(1));
 
 pub(crate) struct Parts {
@@ -88,6 +90,7 @@ pub(crate) struct Pump {
     told_to_stop: bool,
     unblock_at: Option<Instant>,
     gather_until: Option<Instant>,
+    rest_until: Option<Instant>,
     failures: u32,
 }
 
@@ -107,6 +110,7 @@ impl Pump {
             told_to_stop: false,
             unblock_at: None,
             gather_until: None,
+            rest_until: None,
             failures: 0,
             parts,
         };
@@ -126,7 +130,8 @@ impl Pump {
                 return;
             }
             let free = self.free();
-            let claims = self.stop_at.is_none() && !waiting;
+            self.rest_until = self.rest_until.filter(|until| Instant::now() < *until);
+            let claims = self.stop_at.is_none() && !waiting && self.rest_until.is_none();
             if (self.settled.is_empty() && (!claims || free == 0)) || !self.may_send() || self.gathers() {
                 self.wait().await;
                 continue;
@@ -175,6 +180,7 @@ impl Pump {
             () = at(overdue) => self.tell_to_stop(),
             () = at(self.unblock_at) => self.unblock().await,
             () = at(self.gather_until) => {}
+            () = at(self.rest_until) => {}
             Some(answer) = self.waiter.claims.recv() => self.waited(answer).await,
             Some(report) = self.parts.reported.recv() => self.settle(report),
         }
@@ -206,14 +212,19 @@ impl Pump {
                 return;
             }
             End::HandedBack => Step::Release,
-            End::Outcome(outcome) => decide(
-                outcome,
-                ticket.history.clone().unwrap_or_default(),
-                ticket.envelope.max_attempts,
-                self.parts.queue.config().retry,
-                SystemClock.now(),
-                rand::random(),
-            ),
+            End::Outcome(outcome) => {
+                let is_full = matches!(&outcome, Outcome::Snooze { why, .. } if why.is_own_redis());
+                // Those that end during a rest do not prolong it.
+                self.rest_until = self.rest_until.or(is_full.then(|| Instant::now() + REST));
+                decide(
+                    outcome,
+                    ticket.history.clone().unwrap_or_default(),
+                    ticket.envelope.max_attempts,
+                    self.parts.queue.config().retry,
+                    SystemClock.now(),
+                    rand::random(),
+                )
+            }
         };
         self.settled.push(Settled::new(held, step, &self.parts.queue).took(took));
     }

@@ -36,6 +36,34 @@ async fn a_snooze_costs_no_attempt_and_comes_back_when_it_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_jobs_wait_for_our_own_redis_a_long_backlog_is_not_run_through_in_a_loop() {
+    let house = House::open().await;
+    house.enqueue(&errands(0..300)).await;
+    let start = Instant::now();
+    let full = Arc::new(AtomicBool::new(true));
+    let is_full = Arc::clone(&full);
+    let worker = house.work(4, move |_, _| {
+        let waits = is_full.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if waits {
+                return Outcome::Snooze { until: now(), why: SnoozeReason::own_redis() };
+            }
+            Outcome::done()
+        })
+    });
+    // It does try again, and not for each job that waits: a few times a second, as many as it has places.
+    house.diary.wait_for(12).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let (runs, passed) = (house.diary.runs().len(), start.elapsed());
+    let most = 8.0 * (passed.as_secs_f64() / 0.5 + 2.0);
+    assert!((runs as f64) <= most, "{runs} runs in {passed:?}");
+    full.store(false, Ordering::SeqCst);
+    house.quiet().await;
+    worker.stop().await;
+    assert_eq!(house.total("done").await, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_limit_snoozes_as_long_as_the_server_asked() {
     let house = House::open().await;
     house.enqueue(&errands([1])).await;

@@ -5,7 +5,9 @@ use mlc_ledger::{ReviewItem, ReviewKind, ReviewState};
 use mlc_model::{ApInvoice, Version};
 use mlc_simulators::adobe::{Fault, FaultKind};
 
-use crate::invoice_rig::{Billing, ShopOrder, carry, dec, flow, house, invoice, push, release, reviews, shown, the_order};
+use crate::invoice_rig::{
+    Billing, ShopOrder, carry, dec, flow, house, invoice, push, release, reviews, shown, the_order,
+};
 
 async fn decide(house: &House, item: &ReviewItem, state: ReviewState) {
     let at = house.context.clock.now();
@@ -129,7 +131,8 @@ async fn own_prices_of_orders_of_any_length_outlive_two_invoices_that_come_at_on
         order.place(shop);
         let id = the_order(shop, &order).entity_id;
         let bill = |name: &str, amount: &str| {
-            (1..=lines).fold(invoice(&format!("{name}-{lines}")), |ours, line| ours.bills([number, line, 1], "1", amount))
+            (1..=lines)
+                .fold(invoice(&format!("{name}-{lines}")), |ours, line| ours.bills([number, line, 1], "1", amount))
         };
         let (one, two) = (bill("ONE", "5.01"), bill("TWO", "5.02"));
         // Each time the order stands corrected for one of them.
