@@ -388,5 +388,5 @@ async fn a_worker_that_dies_while_it_renews_stops_the_others_no_longer_than_its_
 
 /// A system whose token endpoint takes the question and never answers.
 async fn silent() -> String {
-    serve(Router::new().route("/token", post(|| std::future::pending::<StatusCode>()))).await
+    serve(Router::new().route("/token", post(std::future::pending::<StatusCode>))).await
 }
