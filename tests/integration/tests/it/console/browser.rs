@@ -278,7 +278,7 @@ impl Browser {
             }
             let (begun, before) = (Instant::now(), self.path().await);
             self.keys("n").await;
-            while self.path().await == before {
+            while self.path().await == before || !self.is_loaded().await {
                 assert!(begun.elapsed() < PATIENCE, "`n` does not lead on from {before}");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -308,25 +308,42 @@ impl Browser {
         self.find(selector).await.select_by_value(value).await.unwrap();
     }
 
-    /// Presses the button or follows the link with this text, inside what `within` selects.
+    /// Presses the button or follows the link with this text, inside what `within` selects, and waits for the page that it leads to: what is
+    /// seen next is not of the page before.
     pub(crate) async fn press(&self, within: &str, label: &str) {
         let script = "const [within, label] = arguments; \
             const all = [...document.querySelectorAll(within + ' button, ' + within + ' a, ' + within + ' summary')]; \
             const found = all.find(e => e.innerText.trim() === label) || all.find(e => e.innerText.trim().startsWith(label)); \
-            if (!found) return null; found.scrollIntoView({ block: 'center' }); return found;";
+            if (!found) return null; found.scrollIntoView({ block: 'center' }); \
+            const sends = found.type === 'submit' && found.form?.method !== 'dialog' && found.form?.checkValidity(); \
+            const follows = found.href && !('afresh' in found.dataset) && new URL(found.href).hash === ''; \
+            document.documentElement.dataset.left = ''; return [found, Boolean(sends || follows)];";
         let begun = Instant::now();
         loop {
             let found = self.client.execute(script, vec![json!(within), json!(label)]).await.unwrap_or_default();
-            if !found.is_null() {
-                let element = Element::from_element_id(self.client.clone(), element_id(&found).into());
+            if let Some([found, leads]) = found.as_array().map(Vec::as_slice) {
+                let element = Element::from_element_id(self.client.clone(), element_id(found).into());
                 // A live region may be replaced between the look and the click: then the person looks again.
                 if element.click().await.is_ok() {
+                    if *leads == Value::Bool(true) {
+                        self.leaves(label).await;
+                    }
                     return;
                 }
             }
             let text = self.page_text().await;
             assert!(begun.elapsed() < PATIENCE, "no `{label}` inside `{within}` at {}:\n{text}", self.path().await);
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the page that was there when `label` was pressed is replaced by another one, of whatever address.
+    async fn leaves(&self, label: &str) {
+        let script = "return document.readyState === 'complete' && !('left' in document.documentElement.dataset)";
+        let begun = Instant::now();
+        while self.client.execute(script, Vec::new()).await.unwrap_or_default() != Value::Bool(true) {
+            assert!(begun.elapsed() < PATIENCE, "`{label}` leads nowhere from {}", self.path().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
