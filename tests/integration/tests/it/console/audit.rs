@@ -75,14 +75,14 @@ async fn actions_are_narrowed_paged_and_opened_with_what_they_changed() {
 
     // One action: state before and after, and the fields that an edit changed, for those who may see them.
     browser.go("/audit?what=pause&subject=hubspot").await;
-    browser.script("document.querySelector('main tbody th a').click()").await;
+    browser.follow("main tbody th a").await;
     browser.sees("pause by otto").await;
     for words in ["hubspot-main", "Before", "After", "upgrade on Sunday"] {
         browser.sees(words).await;
     }
     wrong.extend(browser.inspect("action").await);
     browser.go("/audit?what=edit_dead_letter").await;
-    browser.script("document.querySelector('main tbody th a').click()").await;
+    browser.follow("main tbody th a").await;
     browser.sees("edit_dead_letter by otto").await;
     let edit = browser.path().await;
     browser.press("main", "Show what changed").await;
@@ -113,7 +113,7 @@ async fn listed(browser: &Browser) -> Vec<String> {
 /// Gives the first letter of a record that was not pushed another text in its payload.
 async fn edit_a_letter(browser: &Browser) {
     browser.go("/dead-letters/list?kind=push_record").await;
-    browser.script("document.querySelector('main tbody a[href^=\"/dead-letters/\"]').click()").await;
+    browser.follow("main tbody a[href^=\"/dead-letters/\"]").await;
     browser.sees("Assign or note").await;
     browser.press("main", "Open and edit the payload").await;
     browser.sees("Look at the difference").await;

@@ -129,5 +129,5 @@ async fn set(browser: &Browser, name: &str, value: &str) {
     let script = format!("document.querySelector('{field}').closest('details').querySelector('summary').click()");
     browser.script(&script).await;
     browser.fill(&field, value).await;
-    browser.script(&format!("document.querySelector('{field}').form.querySelector('button').click()")).await;
+    browser.follow(&format!("form:has({field}) button")).await;
 }

@@ -17,7 +17,7 @@ async fn letters_are_replayed_assigned_edited_and_discarded_by_hand() {
 
     // One, with somebody who looks after it.
     browser.go("/dead-letters/list?kind=push_record").await;
-    browser.script("document.querySelector('main tbody th a, main tbody a').click()").await;
+    browser.follow("main tbody th a, main tbody a").await;
     browser.sees("Assign or note").await;
     let letter = JobId::parse(browser.path().await.rsplit('/').next().unwrap()).unwrap();
     browser.press("main", "Assign or note").await;

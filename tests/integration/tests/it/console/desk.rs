@@ -131,7 +131,7 @@ async fn reads_are_ordered_and_records_jobs_and_windows_are_looked_up() {
 
     // From the search in the head of every page to one record and what was said about it.
     browser.fill("#find", "EPIC06:VEND:1").await;
-    browser.keys("\u{e007}").await;
+    browser.enter().await;
     browser.sees("EPIC06:VEND:1").await;
     browser.go("/records/epicor_to_hubspot::vendors/EPIC06:VEND:1").await;
     browser.sees("created").await;
@@ -143,7 +143,7 @@ async fn reads_are_ordered_and_records_jobs_and_windows_are_looked_up() {
 
     browser.go("/jobs?state=ended&kind=poll_page").await;
     browser.sees("poll_page").await;
-    browser.script("document.querySelector('main tbody a').click()").await;
+    browser.follow("main tbody a").await;
     browser.sees("Lineage").await;
     browser.go("/audit").await;
     for word in ["sync", "replay_window", "read_record", "open_exchange"] {

@@ -44,7 +44,7 @@ async fn everything_can_be_done_without_a_mouse() {
     browser.keys("/").await;
     assert_eq!(browser.script("return document.activeElement.id").await, "find");
     browser.keys("EPIC06:VEND:1").await;
-    browser.keys(ENTER).await;
+    browser.enter().await;
     browser.arrives("/records").await;
 
     // The first Tab leads past the navigation.
@@ -56,14 +56,14 @@ async fn everything_can_be_done_without_a_mouse() {
     browser.keys("j").await;
     browser.keys("j").await;
     browser.keys("k").await;
-    browser.keys(ENTER).await;
+    browser.enter().await;
     browser.sees("Replay this letter").await;
     tab_to(&browser, "Discard…").await;
     browser.keys(SPACE).await;
     tab_to(&browser, "reason").await;
     browser.keys("done without a mouse").await;
     tab_to(&browser, "Discard this letter").await;
-    browser.keys(ENTER).await;
+    browser.enter().await;
     browser.go("/audit").await;
     browser.sees("done without a mouse").await;
 }

@@ -94,7 +94,7 @@ async fn whoever_guesses_is_locked_out_is_told_for_how_long_and_is_seen_in_the_a
     // The admin's page told it by itself; what was typed stands nowhere.
     admin.sees("login_locked").await;
     admin.go("/audit?what=login_locked").await;
-    admin.script("document.querySelector('main tbody th a').click()").await;
+    admin.follow("main tbody th a").await;
     admin.sees("the name is locked for 5 s").await;
     assert!(admin.text("main").await.contains("otto"));
     admin.go("/audit").await;

@@ -139,15 +139,13 @@ async fn figures_and_charts_of_the_overview_follow_what_happens_and_lead_to_it()
     browser.go("/").await;
     let cause = browser.all("#causes tbody a", "href").await.remove(0);
     let letters = browser.all("#causes tbody td.n", "innerText").await.remove(0);
-    browser.script("document.querySelector('#causes tbody a').click()").await;
+    browser.follow("#causes tbody a").await;
     browser.arrives("/dead-letters/list").await;
     assert!(cause.ends_with(browser.path().await.as_str()), "{cause}");
     browser.sees(&format!("All that match: {letters} letters")).await;
     for (lane, state) in [("shop-main", "ready")] {
         browser.go("/").await;
-        browser
-            .script(&format!("document.querySelector(\"#lanes a[href='/jobs?lane={lane}&state={state}']\").click()"))
-            .await;
+        browser.follow(&format!("#lanes a[href='/jobs?lane={lane}&state={state}']")).await;
         browser.arrives("/jobs").await;
         browser.sees(lane).await;
     }
