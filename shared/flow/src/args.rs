@@ -229,7 +229,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl PushRecord {
-    /// The same order for other records: the rest stays as it is, and no reading was waited for.
+    /// The same order for other records: the rest stays as it is.
     #[must_use]
     pub fn with_records(&self, records: Vec<Record>, waits: u32) -> Self {
         Self {
@@ -239,7 +239,7 @@ impl PushRecord {
             window: self.window.clone(),
             records,
             waits,
-            readings: 0,
+            readings: self.readings,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use mlc_flow::PushRecord;
 use mlc_house::{CUSTOMERS, House, HouseConfig, VENDORS};
-use mlc_queue::{DeadLetter, JobState, Triage, TriageKey};
+use mlc_queue::{DeadLetter, JobState, Order, Triage, TriageKey};
 use mlc_simulators::epicor::{Broken, SeedCompany, Seeded};
 
-use crate::trouble::{assert_no_dead_letters, delivered, jobs, replay_all, texts, until};
+use crate::trouble::{assert_no_dead_letters, delivered, jobs, replay_all, texts, the_waiting_job, until};
 
 /// A company of which some rows are broken in every way that is known.
 fn seed(house: &House) -> Seeded {
@@ -143,6 +144,40 @@ async fn persons_wait_for_a_firm_that_is_still_to_be_read_however_long_that_take
     assert_no_dead_letters(&house).await;
     let linked: BTreeSet<String> = house.hubspot.associations().into_iter().map(|link| link.contact).collect();
     assert_eq!(linked.len(), house.hubspot.contacts().len(), "every contact belongs to a company");
+}
+
+/// A lane may be paused for days. Whoever waits for what stands in it counts on through the waits that follow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_waited_an_hour_for_a_reading_does_not_begin_anew() {
+    let house = House::open().await.unwrap();
+    seed(&house);
+    sync_all(&house).await;
+    let queue = &house.context.queue;
+    let letters = house.dead_letters().await.unwrap();
+    let person = letters.iter().find(|letter| letter.fault.code.as_deref() == Some("COMPANY_MISSING")).unwrap();
+    let firm = person.fault.message.split(", ").nth(1).unwrap();
+    let firm = letters.iter().find(|letter| letter.job.subject.as_deref() == Some(firm)).unwrap().job.id.clone();
+    let mut push: PushRecord = serde_json::from_value(queue.payload(&person.job.id).await.unwrap().unwrap()).unwrap();
+    queue.pause(&house.lane("epicor-main").unwrap(), "otto", "for days").await.unwrap();
+    queue.replay(&[firm], "otto").await.unwrap();
+    queue.discard(std::slice::from_ref(&person.job.id), "otto", "it is ordered below").await.unwrap();
+
+    // As it stands after its last wait for the reading.
+    push.readings = 62;
+    queue.enqueue(&[Order::of(&push).unwrap()]).await.unwrap();
+    let waiting = the_waiting_job(&house, "hubspot-main").await;
+    let waits: PushRecord = serde_json::from_value(queue.payload(&waiting.id).await.unwrap().unwrap()).unwrap();
+    assert_eq!((waits.waits, waits.readings), (1, 62));
+    // As it stands after its last wait for the firm itself: back to the shelf, where it begins anew when somebody replays it.
+    push.waits = 8;
+    queue.enqueue(&[Order::of(&push).unwrap()]).await.unwrap();
+    let is_back = async || {
+        house.dead_letters().await.unwrap().into_iter().find(|letter| letter.job.subject == person.job.subject)
+    };
+    until("it is on the shelf", async || is_back().await.is_some()).await;
+    let back = is_back().await.unwrap();
+    let again: PushRecord = serde_json::from_value(queue.payload(&back.job.id).await.unwrap().unwrap()).unwrap();
+    assert_eq!((again.waits, again.readings), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

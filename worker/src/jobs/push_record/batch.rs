@@ -172,7 +172,7 @@ async fn with_companies(
                     ),
                 )
                 .with_code("COMPANY_MISSING");
-                let order = again(job, vec![one.record], 0)?;
+                let order = anew(job, vec![one.record])?;
                 then.shelved.push((order, fault));
             }
         }
@@ -287,20 +287,26 @@ fn hand_on_contacts(job: &PushRecord, run: &JobContext, then: &mut FollowUps) ->
         .flatten()
         .collect();
     for chunk in contacts.chunks(100) {
-        then.orders.push(again(job, chunk.to_vec(), 0)?.priority(run.priority));
+        then.orders.push(anew(job, chunk.to_vec())?.priority(run.priority));
     }
     Ok(())
 }
 
+/// Goes on with both counts: who has waited long enough for a reading that never comes does not begin anew.
 fn again(job: &PushRecord, records: Vec<Record>, waits: u32) -> Result<Order, Fault> {
     Order::of(&job.with_records(records, waits))
+}
+
+/// As if it had not waited yet.
+fn anew(job: &PushRecord, records: Vec<Record>) -> Result<Order, Fault> {
+    Order::of(&PushRecord { readings: 0, ..job.with_records(records, 0) })
 }
 
 /// The order that stands on the shelf for a record that the target refused. What is cured at the target goes as it is; a value is put right at the
 /// source, where it has to be read again.
 fn after_the_cure(job: &PushRecord, record: Record, fault: &Fault) -> Result<Order, Fault> {
     match fault.code.as_deref() {
-        Some("PROPERTY_DOESNT_EXIST" | "KEY_NOT_UNIQUE" | "PATH_UNKNOWN") => again(job, vec![record], 0),
+        Some("PROPERTY_DOESNT_EXIST" | "KEY_NOT_UNIQUE" | "PATH_UNKNOWN") => anew(job, vec![record]),
         _ => read_afresh(job, &record),
     }
 }
