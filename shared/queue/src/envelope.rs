@@ -1,9 +1,10 @@
 //! A job as Redis holds it: one readable line, then the sealed payload.
 //!
 //! `1 <lane> <priority 0-2> <kind> <unique hash or -> <enqueued ms> <max attempts> <timeout ms> <kind's version>
-//! <parent id or -> <trace> <subject or -> [^<letter>] [@<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the whole
-//! line. Only what follows from a replayed letter has the word `^`: that letter's lane, kind and unique key, with commas. Only a job
-//! that was ordered for later has the last word. Who does not know them reads the line without them.
+//! <parent id or -> <trace> <subject or -> [^<letter> …] [@<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the
+//! whole line. Only what follows from a replayed letter has the word `^`: that letter's lane, kind and unique key, with commas; two of
+//! them where a follow-up was a letter itself. Only a job that was ordered for later has the last word. Who does not know them reads
+//! the line without them.
 //! The line never changes; what does change stands in the job's history. The payload changes only on the dead-letter shelf,
 //! when a person edits it.
 
@@ -34,8 +35,8 @@ pub(crate) struct Envelope {
     pub(crate) parent: Option<String>,
     pub(crate) trace: String,
     pub(crate) subject: Option<String>,
-    /// The replayed letter that it follows from: lane, kind and unique key, as in the names of `carried`.
-    pub(crate) letter: Option<String>,
+    /// The replayed letters that it follows from: lane, kind and unique key, as in the names of `carried`.
+    pub(crate) letters: Vec<String>,
     /// When it could start at the earliest, where it was ordered for later.
     pub(crate) due_ms: Option<i64>,
 }
@@ -65,7 +66,7 @@ impl Envelope {
             self.parent.as_deref().unwrap_or("-"),
             self.trace,
             self.subject.as_deref().map_or_else(|| "-".to_owned(), escape),
-            self.letter.as_ref().map(|letter| format!(" ^{}", letter.replace(' ', ","))).unwrap_or_default(),
+            self.letters.iter().map(|letter| format!(" ^{}", letter.replace(' ', ","))).collect::<String>(),
             self.due_ms.map(|due| format!(" @{due}")).unwrap_or_default(),
         )
     }
@@ -96,12 +97,12 @@ impl Envelope {
             parent: optional(word("parent")?),
             trace: word("trace")?.to_owned(),
             subject: optional_word(word("subject")?),
-            letter: None,
+            letters: Vec::new(),
             due_ms: None,
         };
         for word in words {
             match (word.strip_prefix('^'), word.strip_prefix('@')) {
-                (Some(letter), _) => envelope.letter = Some(letter.replace(',', " ")),
+                (Some(letter), _) => envelope.letters.push(letter.replace(',', " ")),
                 (_, Some(due)) => envelope.due_ms = due.parse().ok(),
                 _ => {}
             }
@@ -220,7 +221,7 @@ mod tests {
             parent: Some("1k9e8p0q00000abcdef".to_owned()),
             trace: "1k9e8p0q00000abcdee".to_owned(),
             subject: Some("EPIC06:VEND:17 and 99 % more".to_owned()),
-            letter: None,
+            letters: Vec::new(),
             due_ms: None,
         }
     }
@@ -239,7 +240,7 @@ mod tests {
             later.head(),
             "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - @1763800060000"
         );
-        let cured = Envelope { letter: Some("epicor-main poll_page 0123456789abcdef".to_owned()), ..later };
+        let cured = Envelope { letters: vec!["epicor-main poll_page 0123456789abcdef".to_owned()], ..later };
         assert_eq!(
             cured.head(),
             "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - \
@@ -251,8 +252,9 @@ mod tests {
     fn what_is_written_is_read_back() {
         for subject in [None, Some("-"), Some("a b\nc%"), Some("Ümläut"), Some("plain")] {
             let due_ms = subject.map(|_| 1_763_800_060_000);
-            let letter = subject.filter(|word| word.len() > 1).map(|_| "hubspot-main push_record -".to_owned());
-            let written = Envelope { subject: subject.map(str::to_owned), letter, due_ms, ..envelope() };
+            let n = subject.map_or(0, |word| word.len() % 3);
+            let letters = vec!["hubspot-main push_record -".to_owned(); n];
+            let written = Envelope { subject: subject.map(str::to_owned), letters, due_ms, ..envelope() };
             let stored = [written.head().as_bytes(), b"\n", b"sealed\nbytes"].concat();
             let (read, sealed) = Envelope::read("x", &stored).unwrap();
             assert_eq!(read, written);

@@ -23,7 +23,7 @@ pub struct Order {
     payload: Vec<u8>,
     parent: Option<JobId>,
     trace: Option<String>,
-    letter: Option<String>,
+    letters: Vec<String>,
 }
 
 impl Order {
@@ -53,7 +53,7 @@ impl Order {
             payload,
             parent: None,
             trace: None,
-            letter: None,
+            letters: Vec::new(),
         })
     }
 
@@ -98,10 +98,10 @@ impl Order {
         self.subject.as_deref()
     }
 
-    /// Names the job it follows from, and the replayed letter where that is one or follows from one.
-    pub(crate) fn follows(mut self, parent: &JobId, trace: &str, letter: Option<String>) -> Self {
+    /// Names the job it follows from, and the replayed letters where that is one or follows from one.
+    pub(crate) fn follows(mut self, parent: &JobId, trace: &str, letters: Vec<String>) -> Self {
         self.parent = Some(parent.clone());
-        self.letter = letter;
+        self.letters = letters;
         self.trace = Some(trace.to_owned());
         self
     }
@@ -122,7 +122,7 @@ impl Order {
             parent: self.parent.clone().map(String::from),
             trace: self.trace.clone().unwrap_or_else(|| self.id.as_str().to_owned()),
             subject: self.subject.clone(),
-            letter: self.letter.clone(),
+            letters: self.letters.clone(),
             due_ms: (delay_ms > 0).then_some(now_ms + delay_ms),
         };
         let bytes = envelope.seal(&self.id, &self.payload, sealer);

@@ -118,7 +118,7 @@ mod tests {
             parent: None,
             trace: "t".to_owned(),
             subject: Some("EPIC06:VEND:17 and more".to_owned()),
-            letter: None,
+            letters: Vec::new(),
             due_ms: None,
         };
         let fault = Fault::rejected_field("vendor_to_company", "name", "vendor 17 has no name");

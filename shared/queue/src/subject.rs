@@ -42,6 +42,21 @@ impl Sought {
         let between = (first.min(last)..=first.max(last)).contains(number);
         (same_kind && first_kind == last_kind && between).then_some(Bearing::MayCarry)
     }
+
+    /// Whether a job with this subject may carry the whole record key that is looked for without naming it: a batch, or the firm of a
+    /// person (`EPIC06:VENDCNT:17:2` in `EPIC06:VEND:17`), alone or in a batch.
+    pub(crate) fn may_travel_in(&self, subject: Option<&str>) -> bool {
+        if self.bearing(subject) == Some(Bearing::MayCarry) {
+            return true;
+        }
+        let (Some((kind, number)), Some(subject)) = (&self.key, subject) else { return false };
+        let subject = subject.to_lowercase();
+        let names = subject.rsplit_once(" (").map_or(subject.as_str(), |(names, _)| names);
+        let (first, last) = names.split_once(" … ").unwrap_or((names, names));
+        let (Some((firm, first)), Some((last_firm, last))) = (numbered(first), numbered(last)) else { return false };
+        let is_of_firm = firm == last_firm && firm != kind && kind.starts_with(firm);
+        is_of_firm && (first.min(last)..=first.max(last)).contains(number)
+    }
 }
 
 /// `company:kind` or `kind`, and the number behind it: of persons the number of their firm, of invoices that of their vendor.
@@ -96,6 +111,27 @@ mod tests {
         assert_eq!(Sought::new("EPIC06:VEND:17").bearing(Some(persons)), None);
         let invoices = "EPIC06:APINV:12/R-1 … EPIC06:APINV:40/R-9 (5)";
         assert_eq!(Sought::new("EPIC06:APINV:17/X 4").bearing(Some(invoices)), Some(Bearing::MayCarry));
+    }
+
+    #[test]
+    fn a_person_may_travel_in_the_job_of_the_firm() {
+        let person = Sought::new("EPIC06:VENDCNT:17:2");
+        for (subject, travels) in [
+            ("EPIC06:VEND:17", true),
+            ("EPIC06:VEND:9 … EPIC06:VEND:20 (5)", true),
+            ("EPIC06:VENDCNT:9:1 … EPIC06:VENDCNT:20:1 (5)", true),
+            ("EPIC06:VEND:170", false),
+            ("EPIC06:VEND:1 … EPIC06:VEND:16 (5)", false),
+            ("EPIC06:CUST:17", false),
+            ("EPIC07:VEND:17", false),
+            ("EPIC06:VENDCNT:17:3", false),
+            ("window 17", false),
+        ] {
+            assert_eq!(person.may_travel_in(Some(subject)), travels, "{subject}");
+        }
+        let firm = Sought::new("EPIC06:VEND:17");
+        assert!(!firm.may_travel_in(Some("EPIC06:VENDCNT:17:2")) && !firm.may_travel_in(Some("EPIC06:VEND:17")));
+        assert!(!firm.may_travel_in(None));
     }
 
     #[test]

@@ -292,7 +292,7 @@ mod tests {
             parent: Some("p1".to_owned()),
             trace: "t1".to_owned(),
             subject: Some("EPIC06:VEND:17 and more".to_owned()),
-            letter: None,
+            letters: Vec::new(),
             due_ms: None,
         };
         let end = End { outcome: Ended::Dead, attempts: 12, wait_ms: 340, run_ms: 1200, at_ms: 1_763_800_000_000 };

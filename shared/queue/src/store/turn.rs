@@ -22,7 +22,7 @@ use crate::{
     order::Prepared,
     policy::Step,
     shelf_record::{self, ShelfRecord},
-    subject::{Bearing, Sought},
+    subject::Sought,
     verb::{TURN, answer},
 };
 
@@ -30,6 +30,9 @@ use crate::{
 pub(crate) const RESCUE_MAX: u32 = 50;
 /// Most jobs leased per claim: keeps every command of the script below its bound of arguments.
 pub(crate) const CLAIM_MAX: usize = 500;
+
+/// Replayed letters that a follow-up can name: a reading, and the push that it ordered and that was a letter too.
+const LETTERS_MAX: usize = 2;
 
 /// A leased job without its payload.
 #[derive(Debug)]
@@ -50,12 +53,15 @@ impl Ticket {
         format!("{}:{}", self.id, self.token)
     }
 
-    /// The replayed letter that this is, or follows from; as in [`Envelope::letter`].
-    fn letter(&self) -> Option<String> {
+    /// The replayed letters that this follows from, and is itself, the newest [`LETTERS_MAX`]; as in [`Envelope::letters`].
+    fn letters(&self) -> Vec<String> {
+        let mut letters = self.envelope.letters.clone();
         if self.history.as_ref().is_some_and(|history| history.replays > 0) {
-            return Some(shelf_record::letter(self.id.as_str(), &self.envelope));
+            let own = shelf_record::letter(self.id.as_str(), &self.envelope);
+            letters.retain(|letter| *letter != own);
+            letters.push(own);
         }
-        self.envelope.letter.clone()
+        letters.split_off(letters.len().saturating_sub(LETTERS_MAX))
     }
 }
 
@@ -99,9 +105,9 @@ impl<T: AsRef<Ticket>> Settled<T> {
         let (mut then, mut shelve) = (Vec::new(), Vec::new());
         if let Step::Done { then: orders, shelve: refused } = &mut step {
             let (now, parent) = (queue.now_ms(), ticket.as_ref());
-            let letter = parent.letter();
+            let letters = parent.letters();
             let mut prepare = |order: crate::Order| {
-                order.follows(&parent.id, &parent.envelope.trace, letter.clone()).prepare(
+                order.follows(&parent.id, &parent.envelope.trace, letters.clone()).prepare(
                     now,
                     queue.config().max_attempts,
                     queue.0.sealer.as_ref(),
@@ -113,18 +119,26 @@ impl<T: AsRef<Ticket>> Settled<T> {
         Self { ticket, step, run_ms: 0, then, shelve }
     }
 
-    /// The field of `carried` that this success ends: what was replayed has succeeded with the last job about it. Any other job
+    /// The fields of `carried` that this success ends: what was replayed has succeeded with the last job about it. Any other job
     /// has none, so that the many cost nothing.
-    fn cured(&self) -> Option<String> {
+    fn cured(&self) -> Vec<String> {
         let ticket = self.ticket.as_ref();
-        let (letter, subject) = (ticket.letter()?, ticket.envelope.subject.as_deref()?);
-        let sought = Sought::new(subject);
+        let (letters, Some(subject)) = (ticket.letters(), ticket.envelope.subject.as_deref()) else {
+            return Vec::new();
+        };
+        if letters.is_empty() {
+            return letters;
+        }
+        // What is stored of a long subject is cut.
+        let (sought, name) = (Sought::new(subject), escape(subject));
         let goes_on = |order: &Prepared| {
             let next = order.envelope.subject.as_deref();
-            next == Some(subject) || sought.bearing(next) == Some(Bearing::MayCarry)
+            next.is_some_and(|next| escape(next) == name) || sought.may_travel_in(next)
         };
-        let is_last = !self.then.iter().chain(self.shelve.iter().map(|(order, _)| order)).any(goes_on);
-        is_last.then(|| format!("{letter} {}", escape(subject)))
+        if self.then.iter().chain(self.shelve.iter().map(|(order, _)| order)).any(goes_on) {
+            return Vec::new();
+        }
+        letters.iter().map(|letter| format!("{letter} {name}")).collect()
     }
 
     /// How long the run took.
@@ -403,7 +417,7 @@ fn nameless_ticket(id: &str, token: u64, lane: &Value, bytes: usize) -> Result<T
         parent: None,
         trace: id.to_owned(),
         subject: None,
-        letter: None,
+        letters: Vec::new(),
         due_ms: None,
     };
     Ok(Ticket { id: JobId::parse(id)?, token, envelope, bytes, history: None, waited_ms: 0 })

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use mlc_model::{FaultKind, JobId};
-use mlc_queue::{BulkVerb, DeadFilter, DeadLetter, Job, Lane, NewBulk, Order, Outcome, Registry, Triage, TriageKey};
+use mlc_queue::{
+    BulkVerb, DeadFilter, DeadLetter, Job, Lane, NewBulk, Order, Outcome, Registry, Triage, TriageKey, UniqueKey,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{house::*, shelf::*, support};
@@ -160,6 +162,99 @@ async fn the_last_job_about_the_same_thing_tells_whether_it_has_succeeded() {
     assert_eq!(desk(&second), (Some("otto"), Some((1, first.as_str()))));
     house.queue.replay(&[second.job.id.clone()], "otto").await.unwrap();
     carry_out(&house, |errand| read_and_push(errand, Outcome::done())).await;
+    assert_eq!((house.lane().await.dead, carried(&house).await), (0, (0, 0)));
+}
+
+/// A step of a chain, under a unique key of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stage {
+    subject: String,
+    step: u8,
+}
+
+impl Job for Stage {
+    const KIND: &'static str = "stage";
+    const TIMEOUT: Duration = Duration::from_secs(20);
+    fn lane(&self) -> Lane {
+        lane("main")
+    }
+    fn unique_key(&self) -> Option<UniqueKey> {
+        Some(UniqueKey::of(&format!("{}/{}", self.step, self.subject)))
+    }
+    fn subject(&self) -> Option<String> {
+        Some(self.subject.clone())
+    }
+}
+
+/// A vendor's row is read for a person in it; where both changed, the person goes with the vendor's push and has one only after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_travels_with_the_firm_is_not_done_when_the_row_is_read() {
+    let long = "EPIC06:APINV:118/".to_owned() + &"ü".repeat(150);
+    for (about, by_way_of) in [
+        ("EPIC06:VENDCNT:17:2", "EPIC06:VEND:17"),
+        ("EPIC06:VENDCNT:17:2", "EPIC06:VEND:9 … EPIC06:VEND:20 (5)"),
+        // Longer than what is stored of a subject.
+        (&long[..], &long[..]),
+    ] {
+        let house = House::open().await;
+        let stage = |subject: &str, step| Order::of(&Stage { subject: subject.to_owned(), step }).unwrap();
+        house.enqueue(&[stage(about, 0)]).await;
+        let carry_on = async |n: u64| {
+            let (about, by_way_of) = (about.to_owned(), by_way_of.to_owned());
+            let registry = Registry::new().on(move |job: Stage, context| {
+                let stage = |subject: &str, step| Order::of(&Stage { subject: subject.to_owned(), step }).unwrap();
+                let outcome = match job.step {
+                    0 if context.replays == 0 => fault(FaultKind::Rejected).into(),
+                    0 => Outcome::Done { then: vec![stage(&by_way_of, 1)], shelve: Vec::new() },
+                    1 => Outcome::Done { then: vec![stage(&about, 2)], shelve: Vec::new() },
+                    _ => {
+                        Outcome::Done { then: Vec::new(), shelve: vec![(stage(&about, 0), fault(FaultKind::Rejected))] }
+                    }
+                };
+                async { outcome }
+            });
+            let worker = house.work_with(registry, 1, Duration::from_secs(10));
+            eventually("it is dead", async || house.lane().await.dead == n && is_at_rest(&house).await).await;
+            worker.stop().await;
+        };
+        carry_on(1).await;
+        let first = on_shelf(&house).await.remove(0).job.id;
+        assign(&house, &[&first]).await;
+        house.queue.replay(&[first.clone()], "otto").await.unwrap();
+        carry_on(1).await;
+        let second = on_shelf(&house).await.remove(0);
+        assert_eq!(desk(&second), (Some("otto"), Some((1, first.as_str()))), "{about} by way of {by_way_of}");
+    }
+}
+
+/// The push that a re-read ordered failed too often, and is replayed itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_success_of_a_follow_up_that_was_a_letter_itself_ends_what_both_left_behind() {
+    let house = House::open().await;
+    let stage = |step| Order::of(&Stage { subject: "record 1".to_owned(), step }).unwrap();
+    house.enqueue(&[stage(0)]).await;
+    let carry_on = async |dead: u64| {
+        let registry = Registry::new().on(|job: Stage, context| {
+            let next = Order::of(&Stage { step: job.step + 1, ..job.clone() }).unwrap();
+            let outcome = match job.step {
+                0 | 1 if context.replays == 0 => fault(FaultKind::Rejected).into(),
+                0 | 1 => Outcome::Done { then: vec![next], shelve: Vec::new() },
+                _ => Outcome::done(),
+            };
+            async { outcome }
+        });
+        let worker = house.work_with(registry, 1, Duration::from_secs(10));
+        eventually("it is at rest", async || house.lane().await.dead == dead && is_at_rest(&house).await).await;
+        worker.stop().await;
+    };
+    carry_on(1).await;
+    for waits in [1, 2] {
+        let letter = on_shelf(&house).await.remove(0).job.id;
+        assign(&house, &[&letter]).await;
+        house.queue.replay(&[letter], "otto").await.unwrap();
+        assert_eq!(carried(&house).await, (waits, waits));
+        carry_on(2 - waits).await;
+    }
     assert_eq!((house.lane().await.dead, carried(&house).await), (0, (0, 0)));
 }
 
