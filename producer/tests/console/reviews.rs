@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlc_ledger::{NewReview, ReviewKind};
+use mlc_ledger::{NewReview, ReviewKind, ReviewState};
 use mlc_model::{FlowId, RecordKey};
 use serde_json::json;
 
@@ -113,6 +113,28 @@ async fn who_saw_other_facts_than_those_of_now_does_not_decide_about_them() {
     assert_eq!(site.get_json(&path).await["item"]["revision"], 2);
     assert_eq!(site.post_form(&format!("{path}/accept"), &[("revision", "2")]).await.status, 303);
     assert_eq!(site.get_json(&path).await["item"]["state"], "accepted");
+}
+
+/// Taken back and accepted by somebody else meanwhile: the state is the same word, the decision is another one.
+#[tokio::test]
+async fn who_saw_another_decision_is_told_that_the_item_changed() {
+    let site = Site::start().await;
+    let id = raised(&site, &review(118, ReviewKind::PriceDifference)).await;
+    let item = site.rooms.ledger.reviews(None, 1, None).await.unwrap().pop().unwrap().id;
+    let held = async || {
+        let page = site.page(&format!("/reviews/{id}")).await;
+        page.split("data-held=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let decide = async |state, who, secs: i64| {
+        let at = chrono::DateTime::from_timestamp(1_795_000_000 + secs, 0).unwrap();
+        site.rooms.ledger.decide_review(&item, state, None, who, None, at).await.unwrap();
+        held().await
+    };
+    let open = held().await;
+    let lena = decide(ReviewState::Accepted, "lena", 1).await;
+    assert_eq!(decide(ReviewState::Open, "otto", 2).await, open, "as it was before");
+    let otto = decide(ReviewState::Accepted, "otto", 3).await;
+    assert!(lena.starts_with("1 accepted") && otto.starts_with("1 accepted") && lena != otto, "{lena} {otto}");
 }
 
 #[tokio::test]

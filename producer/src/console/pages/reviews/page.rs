@@ -117,7 +117,7 @@ pub(super) fn one(shown: &ReviewPage, viewer: &Viewer, now: DateTime<Utc>) -> Ma
     html! {
         p .crumbs { a href="/reviews" { "Review list" } " › " "Item " (item.id) }
         // Held as a whole: facts, state and the revision that a decision sends are of one moment.
-        div #review data-live="reviews" data-held={ (item.revision) " " (item.state) } {
+        div #review data-live="reviews" data-held=(held(item)) {
             (head(title, state_badge(&item.state), html! {}))
             (known)
             (changed(&item.id))
@@ -126,6 +126,12 @@ pub(super) fn one(shown: &ReviewPage, viewer: &Viewer, now: DateTime<Utc>) -> Ma
             (history(shown, now))
         }
     }
+}
+
+/// What tells that the item is another one: its facts, its state, and which decision that is.
+fn held(item: &Review) -> String {
+    let decided = item.decided_at.map(|at| format!(" {}", at.timestamp_millis())).unwrap_or_default();
+    format!("{} {}{decided}", item.revision, item.state)
 }
 
 /// What the script shows once the item is another one than this page shows.
