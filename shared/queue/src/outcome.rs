@@ -77,6 +77,11 @@ impl SnoozeReason {
         matches!(self, Self::WaitsFor(what) if what == OWN_REDIS)
     }
 
+    /// Whether a reason is that one, as it stands in a job's history: the word and what is waited for.
+    pub(crate) fn names_own_redis(why: &str) -> bool {
+        why.split_once(' ') == Some((Self::own_redis().as_str(), OWN_REDIS))
+    }
+
     /// The reason as it is logged.
     pub fn as_str(&self) -> &str {
         match self {

@@ -16,7 +16,7 @@ use super::{
     pace::PaceCounts,
 };
 use crate::{
-    Lane, Priority, Queue, QueueError,
+    Lane, Priority, Queue, QueueError, SnoozeReason,
     envelope::{Envelope, escape},
     history::History,
     order::Prepared,
@@ -285,12 +285,14 @@ impl Queue {
                         old.push(id);
                     }
                 }
-                Step::Later { delay, history, .. } => {
+                Step::Later { delay, history, retry, why } => {
                     let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
                     let due = Some(now.saturating_add(delay_ms));
                     notes.push(id);
                     notes.push(History { due, ..history.clone() }.write());
-                    delays.push(format!("r:{priority}:{lane}:{id}"));
+                    // To the front, as who ran before; who rests its worker each time to the back, else a few of them let nobody else run.
+                    let origin = if !retry && SnoozeReason::names_own_redis(why) { 'n' } else { 'r' };
+                    delays.push(format!("{origin}:{priority}:{lane}:{id}"));
                     delays.push(delay_ms);
                 }
                 Step::Release => front.push(ticket),

@@ -63,6 +63,26 @@ async fn while_jobs_wait_for_our_own_redis_a_long_backlog_is_not_run_through_in_
     assert_eq!(house.total("done").await, 300);
 }
 
+/// One record's key may be damaged while Redis serves everybody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_find_our_own_redis_broken_for_ever_do_not_keep_the_others_of_their_lane_from_running() {
+    let house = House::open().await;
+    house.enqueue(&errands(0..20)).await;
+    house.enqueue(&errands(100..200)).await;
+    let worker = house.work(4, |errand, _| {
+        Box::pin(async move {
+            if errand.n < 100 {
+                return Outcome::Snooze { until: now(), why: SnoozeReason::own_redis() };
+            }
+            Outcome::done()
+        })
+    });
+    eventually("the others are done", async || house.total("done").await == 100).await;
+    worker.stop().await;
+    let lane = house.lane().await;
+    assert_eq!((lane.ready + lane.delayed + lane.running, lane.dead), (20, 0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_snoozes_as_long_as_the_server_asked() {
     let house = House::open().await;
