@@ -4,7 +4,7 @@ local function finish(budget)
   local done, done_n = range()         -- ids of the jobs that are gone
   local freed_keys, freed_keys_n = range()
   local old, old_n = range()           -- ids of the done jobs that had a history
-  local cured, cured_n = range()       -- what was replayed and has succeeded now: fields of `carried`
+  local cured, cured_n = range()       -- what was replayed and has succeeded now: field of `carried`, the letter's id …
   local lanes, lanes_n = range()       -- lane, running delta, bytes delta …
   local stats, stats_n = range()       -- field, n …
   local front, front_n = range()       -- id, lane, priority … back to the front of their lanes, in order
@@ -34,7 +34,11 @@ local function finish(budget)
   if done_n > 0 then chunked('HDEL', JOB, ARGV, done, done_n) end
   if freed_keys_n > 0 then chunked('HDEL', UNIQUE, ARGV, freed_keys, freed_keys_n) end
   if old_n > 0 then chunked('HDEL', HISTORY, ARGV, old, old_n) end
-  for i = cured, cured + cured_n - 1 do forget_carried(ARGV[i]) end
+  for i = cured, cured + cured_n - 1, 2 do
+    -- Another letter about the same may have been replayed since: that one's chain goes on.
+    local words = call('HGET', CARRIED, ARGV[i])
+    if words and string.match(words, '^%d+ %d+ (%S+)') == ARGV[i + 1] then forget_carried(ARGV[i]) end
+  end
   if notes_n > 0 then chunked('HSET', HISTORY, ARGV, notes, notes_n) end
   for i = stats, stats + stats_n - 1, 2 do call('HINCRBY', STATS, ARGV[i], ARGV[i + 1]) end
   for i = front + front_n - 3, front, -3 do call('LPUSH', ready(ARGV[i + 1], ARGV[i + 2]), ARGV[i]) end

@@ -2,7 +2,7 @@
 //!
 //! `1 <lane> <priority 0-2> <kind> <unique hash or -> <enqueued ms> <max attempts> <timeout ms> <kind's version>
 //! <parent id or -> <trace> <subject or -> [^<letter> …] [@<due ms>]\n<sealed bytes>`. Scripts read some words of it, people the
-//! whole line. Only what follows from a replayed letter has the word `^`: that letter's lane, kind and unique key, with commas; two of
+//! whole line. Only what follows from a replayed letter has the word `^`: that letter's lane, kind, unique key and id, with commas; two of
 //! them where a follow-up was a letter itself. Only a job that was ordered for later has the last word. Who does not know them reads
 //! the line without them.
 //! The line never changes; what does change stands in the job's history. The payload changes only on the dead-letter shelf,
@@ -35,7 +35,7 @@ pub(crate) struct Envelope {
     pub(crate) parent: Option<String>,
     pub(crate) trace: String,
     pub(crate) subject: Option<String>,
-    /// The replayed letters that it follows from: lane, kind and unique key, as in the names of `carried`.
+    /// The replayed letters that it follows from: lane, kind and unique key, as in the names of `carried`, and id.
     pub(crate) letters: Vec<String>,
     /// When it could start at the earliest, where it was ordered for later.
     pub(crate) due_ms: Option<i64>,
@@ -240,11 +240,14 @@ mod tests {
             later.head(),
             "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - @1763800060000"
         );
-        let cured = Envelope { letters: vec!["epicor-main poll_page 0123456789abcdef".to_owned()], ..later };
+        let cured = Envelope {
+            letters: vec!["epicor-main poll_page 0123456789abcdef 1k9e8p0q00000abcdec".to_owned()],
+            ..later
+        };
         assert_eq!(
             cured.head(),
             "1 hubspot-main 2 push_record - 1763800000000 12 60000 1 - 1k9e8p0q00000abcdee - \
-             ^epicor-main,poll_page,0123456789abcdef @1763800060000"
+             ^epicor-main,poll_page,0123456789abcdef,1k9e8p0q00000abcdec @1763800060000"
         );
     }
 

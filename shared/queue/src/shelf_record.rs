@@ -71,10 +71,10 @@ pub(crate) fn about(id: &str, record: &[u8]) -> Option<String> {
     (subject != "-").then(|| format!("{lane} {kind} {} {subject}", told_apart_by(id, unique, subject)))
 }
 
-/// The same without the subject, of a job that was a letter.
+/// The same without the subject, of a job that was a letter, and then its id: two letters about the same may be replayed one after the other.
 pub(crate) fn letter(id: &str, envelope: &Envelope) -> String {
     let (unique, subject) = (envelope.unique.as_deref().unwrap_or("-"), envelope.subject.as_deref().unwrap_or("-"));
-    format!("{} {} {}", envelope.lane, envelope.kind, told_apart_by(id, unique, subject))
+    format!("{} {} {} {id}", envelope.lane, envelope.kind, told_apart_by(id, unique, subject))
 }
 
 fn told_apart_by<'a>(id: &'a str, unique: &'a str, subject: &str) -> &'a str {

@@ -58,7 +58,8 @@ impl Ticket {
         let mut letters = self.envelope.letters.clone();
         if self.history.as_ref().is_some_and(|history| history.replays > 0) {
             let own = shelf_record::letter(self.id.as_str(), &self.envelope);
-            letters.retain(|letter| *letter != own);
+            let name = |letter: &str| letter.rsplit_once(' ').map(|(name, _)| name.to_owned());
+            letters.retain(|letter| name(letter) != name(&own));
             letters.push(own);
         }
         letters.split_off(letters.len().saturating_sub(LETTERS_MAX))
@@ -119,7 +120,7 @@ impl<T: AsRef<Ticket>> Settled<T> {
         Self { ticket, step, run_ms: 0, then, shelve }
     }
 
-    /// The fields of `carried` that this success ends: what was replayed has succeeded with the last job about it. Any other job
+    /// The fields of `carried` that this success ends, each with the letter's id: what was replayed has succeeded with the last job about it. Any other job
     /// has none, so that the many cost nothing.
     fn cured(&self) -> Vec<String> {
         let ticket = self.ticket.as_ref();
@@ -138,7 +139,8 @@ impl<T: AsRef<Ticket>> Settled<T> {
         if self.then.iter().chain(self.shelve.iter().map(|(order, _)| order)).any(goes_on) {
             return Vec::new();
         }
-        letters.iter().map(|letter| format!("{letter} {name}")).collect()
+        let ids = letters.iter().filter_map(|letter| letter.rsplit_once(' '));
+        ids.flat_map(|(letter, id)| [format!("{letter} {name}"), id.to_owned()]).collect()
     }
 
     /// How long the run took.

@@ -170,13 +170,14 @@ async fn the_last_job_about_the_same_thing_tells_whether_it_has_succeeded() {
 struct Stage {
     subject: String,
     step: u8,
+    lane: String,
 }
 
 impl Job for Stage {
     const KIND: &'static str = "stage";
     const TIMEOUT: Duration = Duration::from_secs(20);
     fn lane(&self) -> Lane {
-        lane("main")
+        lane(&self.lane)
     }
     fn unique_key(&self) -> Option<UniqueKey> {
         Some(UniqueKey::of(&format!("{}/{}", self.step, self.subject)))
@@ -197,12 +198,16 @@ async fn a_person_who_travels_with_the_firm_is_not_done_when_the_row_is_read() {
         (&long[..], &long[..]),
     ] {
         let house = House::open().await;
-        let stage = |subject: &str, step| Order::of(&Stage { subject: subject.to_owned(), step }).unwrap();
+        let stage = |subject: &str, step| {
+            Order::of(&Stage { subject: subject.to_owned(), step, lane: "main".to_owned() }).unwrap()
+        };
         house.enqueue(&[stage(about, 0)]).await;
         let carry_on = async |n: u64| {
             let (about, by_way_of) = (about.to_owned(), by_way_of.to_owned());
             let registry = Registry::new().on(move |job: Stage, context| {
-                let stage = |subject: &str, step| Order::of(&Stage { subject: subject.to_owned(), step }).unwrap();
+                let stage = |subject: &str, step| {
+                    Order::of(&Stage { subject: subject.to_owned(), step, lane: "main".to_owned() }).unwrap()
+                };
                 let outcome = match job.step {
                     0 if context.replays == 0 => fault(FaultKind::Rejected).into(),
                     0 => Outcome::Done { then: vec![stage(&by_way_of, 1)], shelve: Vec::new() },
@@ -227,11 +232,51 @@ async fn a_person_who_travels_with_the_firm_is_not_done_when_the_row_is_read() {
     }
 }
 
+/// The push of the first replay still waits when the record is refused anew, and replayed a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_success_of_an_earlier_replay_ends_nothing_of_a_later_one() {
+    let house = House::open().await;
+    let stage =
+        |step, lane: &str| Order::of(&Stage { subject: "record 1".to_owned(), step, lane: lane.to_owned() }).unwrap();
+    house.queue.pause(&lane("other"), "lena", "a long queue").await.unwrap();
+    house.enqueue(&[stage(0, "main")]).await;
+    let registry = Registry::new().on(|job: Stage, context| {
+        let push = Order::of(&Stage { step: 1, lane: "other".to_owned(), ..job.clone() }).unwrap();
+        let outcome = match job.step {
+            0 if context.replays == 0 => fault(FaultKind::Rejected).into(),
+            0 => Outcome::Done { then: vec![push], shelve: Vec::new() },
+            _ => Outcome::done(),
+        };
+        async { outcome }
+    });
+    let worker = house.work_with(registry, 1, Duration::from_secs(10));
+    let refused = async || {
+        eventually("it is dead", async || house.lane().await.dead == 1).await;
+        on_shelf(&house).await.remove(0)
+    };
+    let first = refused().await.job.id;
+    assign(&house, &[&first]).await;
+    house.queue.replay(&[first.clone()], "otto").await.unwrap();
+    eventually("its push waits", async || house.total("done").await == 1).await;
+    house.enqueue(&[stage(0, "main")]).await;
+    let second = refused().await;
+    assert_eq!(desk(&second), (Some("otto"), Some((1, first.as_str()))));
+    house.queue.pause(&lane("main"), "lena", "until the first push is done").await.unwrap();
+    house.queue.replay(&[second.job.id], "otto").await.unwrap();
+    house.queue.resume(&lane("other"), "lena").await.unwrap();
+    eventually("the first push is done", async || house.total("done").await == 2).await;
+    assert_eq!(carried(&house).await, (1, 1), "the second reading has not begun");
+    house.queue.resume(&lane("main"), "lena").await.unwrap();
+    house.quiet().await;
+    worker.stop().await;
+    assert_eq!(carried(&house).await, (0, 0));
+}
+
 /// The push that a re-read ordered failed too often, and is replayed itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_success_of_a_follow_up_that_was_a_letter_itself_ends_what_both_left_behind() {
     let house = House::open().await;
-    let stage = |step| Order::of(&Stage { subject: "record 1".to_owned(), step }).unwrap();
+    let stage = |step| Order::of(&Stage { subject: "record 1".to_owned(), step, lane: "main".to_owned() }).unwrap();
     house.enqueue(&[stage(0)]).await;
     let carry_on = async |dead: u64| {
         let registry = Registry::new().on(|job: Stage, context| {
