@@ -53,6 +53,16 @@ impl LedgerError {
     pub(crate) fn unreadable(what: &'static str, reason: impl ToString) -> Self {
         Self::Unreadable { what, reason: reason.to_string() }
     }
+
+    /// Whether Redis is well and what it holds for us is not: another type, or a value that a script of ours cannot work with. Waiting cures
+    /// neither. `OOM` and its like name the script as well, under codes of their own.
+    fn is_damage(error: &redis::RedisError) -> bool {
+        match error.code() {
+            Some("WRONGTYPE") => true,
+            Some("ERR") => error.to_string().contains("user_script:"),
+            _ => error.kind() == redis::ErrorKind::UnexpectedReturnType,
+        }
+    }
 }
 
 /// Who decided about an item and when, for somebody who comes too late.
@@ -67,10 +77,11 @@ fn standing(item: &ReviewItem) -> String {
     format!("item {id} was {state} by {who}{when}: {nothing}; reopen it to decide anew")
 }
 
-/// `Transient` when Redis failed, `Rejected` for what the caller gave, `Defect` for what was stored.
+/// `Transient` when Redis failed, `Rejected` for what the caller gave, `Defect` for what is stored.
 impl From<LedgerError> for Fault {
     fn from(error: LedgerError) -> Self {
         let (kind, system) = match &error {
+            LedgerError::Redis(error) if LedgerError::is_damage(error) => (FaultKind::Defect, System::Redis),
             LedgerError::Redis(_) => (FaultKind::Transient, System::Redis),
             LedgerError::TooLong { .. }
             | LedgerError::NoSuchWindow(_)

@@ -427,3 +427,35 @@ async fn kinds_and_states_are_the_same_words_everywhere() {
     }
     assert!("Open".parse::<ReviewState>().unwrap_err().to_string().contains("open, accepted or dismissed"));
 }
+
+/// A job that waits for a well Redis would wait for ever when it is a value that is ill.
+#[tokio::test]
+async fn a_damaged_value_is_a_defect_and_a_full_or_lost_redis_a_bad_moment() {
+    let mut server = Server::start().await;
+    let ledger = server.ledger();
+    let raised = async |about: &str| match ledger.raise_review(&new(1, PriceDifference, about)).await {
+        Ok(item) => Ok(item.id.to_string()),
+        Err(error) => Err(Fault::from(error).kind),
+    };
+    assert_eq!(raised("one").await, Ok("1".to_owned()));
+    let mut connection = server.handle.manager.clone();
+    let mut run = async |words: &[&str]| {
+        redis::cmd(words[0]).arg(&words[1..]).query_async::<redis::Value>(&mut connection).await.unwrap();
+    };
+    let meta = server.keys("*:review:meta").await.remove(0);
+    run(&["HSET", &meta, "items", "no number"]).await;
+    assert_eq!(raised("two").await, Err(FaultKind::Defect));
+    run(&["HSET", &meta, "items", "1"]).await;
+    let all = server.keys("*:review:in:all").await.remove(0);
+    run(&["RENAME", &all, "kept"]).await;
+    run(&["SET", &all, "a text where members belong"]).await;
+    assert_eq!(raised("three").await, Err(FaultKind::Defect));
+    run(&["RENAME", "kept", &all]).await;
+
+    run(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert_eq!(raised("four").await, Err(FaultKind::Transient));
+    run(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert!(raised("five").await.is_ok());
+    server.stop();
+    assert_eq!(raised("six").await, Err(FaultKind::Transient));
+}

@@ -48,10 +48,17 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
+impl Server {
+    /// Nobody answers any more.
+    pub(crate) fn stop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
